@@ -1,0 +1,26 @@
+/** Everything that can be said about the sources without running them: types, lint, format. */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ensurePackages, root, run, runMain, timed } from './setup.mjs';
+
+/** @param {string} name */
+const tool = name => join(root, 'node_modules', '.bin', name);
+
+/** Refuses unless every type is right. */
+export async function checkTypes() {
+  await timed('checking types (tsc)', () => run(tool('tsc'), ['--noEmit', '-p', '.']));
+}
+
+/** Refuses on any finding of the linter or the formatter, warnings and remarks too. */
+export async function checkStyle() {
+  const args = ['check', '--error-on-warnings', '--diagnostic-level=info', '.'];
+  await timed('checking lint and format (biome)', () => run(tool('biome'), args));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await runMain(async () => {
+    await ensurePackages();
+    await checkTypes();
+    await checkStyle();
+  });
+}

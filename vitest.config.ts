@@ -1,0 +1,10 @@
+import { defineConfig } from 'vitest/config';
+
+/** The tests in the real editor have a configuration of their own in test/e2e. */
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/e2e/**'],
+    testTimeout: 20_000,
+  },
+});
