@@ -1,0 +1,56 @@
+/**
+ * Addresses are JavaScript numbers: canonical x86-64 addresses as signed integers of 48 (57) bits, which are exact.
+ * The kernel half is negative, so `~0` is -1. In state an address takes two words: low 32 bits, then the rest.
+ */
+
+/** Bytes in a base page. */
+export const PAGE_SIZE = 4096;
+
+/** Address bits translated by one level of page table: 512 entries. */
+export const LEVEL_BITS = 9;
+
+/** Bytes mapped by one entry at `level`: 1 is a PTE (4 KiB), 2 a PMD (2 MiB), 3 a PUD (1 GiB), 4 a PGD (512 GiB). */
+export function entrySpan(level: number): number {
+  return PAGE_SIZE * 2 ** (LEVEL_BITS * (level - 1));
+}
+
+/** Index into a page table at `level` for a virtual address. */
+export function tableIndex(address: number, level: number): number {
+  const index = Math.floor(address / entrySpan(level)) % 512;
+  return index < 0 ? index + 512 : index;
+}
+
+/** Rounds down to a multiple of `size`. */
+export function alignDown(address: number, size: number): number {
+  return Math.floor(address / size) * size;
+}
+
+/** Rounds up to a multiple of `size`. */
+export function alignUp(address: number, size: number): number {
+  return Math.ceil(address / size) * size;
+}
+
+/** Unsigned order of addresses: the kernel half lies above the user half. */
+export function addressBelow(a: number, b: number): boolean {
+  return a >= 0 === b >= 0 ? a < b : a >= 0;
+}
+
+/** Low word of an address in state. */
+export function lowWord(address: number): number {
+  return address | 0;
+}
+
+/** High word of an address in state. */
+export function highWord(address: number): number {
+  return Math.floor(address / 2 ** 32);
+}
+
+/** The address whose low and high words these are. */
+export function fromWords(low: number, high: number): number {
+  return high * 2 ** 32 + (low >>> 0);
+}
+
+/** `0x7f0000001000`; the kernel half as 64-bit two's complement. */
+export function formatAddress(address: number): string {
+  return `0x${(address < 0 ? BigInt.asUintN(64, BigInt(address)) : BigInt(address)).toString(16)}`;
+}

@@ -1,0 +1,609 @@
+/**
+ * The builtins: what a statement can do besides plain assignments and calls. One table; the checker, the vm, the
+ * documentation and completion are read from it.
+ */
+
+/** Access of a builtin to shared state, for the rule of one access a step. */
+export type Access = 'pure' | 'read' | 'write' | 'atomic';
+
+/** Kinds of parameters. `place:*` takes a variable, not its value; `any` any one-word value; `size` is an address. */
+export type ParamKind =
+  | 'bool'
+  | 'int'
+  | 'addr'
+  | 'page'
+  | 'table'
+  | 'entry'
+  | 'pte'
+  | 'cpu'
+  | 'task'
+  | 'device'
+  | 'iommu'
+  | 'ppr'
+  | 'cpumask'
+  | 'any'
+  | 'object'
+  | 'notifier'
+  | 'function'
+  | 'workqueue'
+  | 'place:int'
+  | 'place:any'
+  | 'place:cpumask'
+  | 'place:spinlock'
+  | 'place:mutex'
+  | 'place:rwsem'
+  | 'place:srcu'
+  | 'place:list';
+
+/** One builtin. `result` `same` is the type of the first argument (or of what its list holds). */
+export interface Builtin {
+  readonly params: readonly ParamKind[];
+  readonly result: ParamKind | 'same' | null;
+  readonly access: Access;
+  /** May block; `sleep` is also a point that may sleep, forbidden in atomic context. */
+  readonly blocks?: 'spin' | 'sleep';
+  /** Number of choices the step offers; the first is what `fair` takes. */
+  readonly choices?: readonly string[];
+  readonly doc: string;
+}
+
+/** All builtins by name. */
+export const builtins = {
+  // Locks and context.
+  spin_lock: {
+    params: ['place:spinlock'],
+    result: null,
+    access: 'atomic',
+    blocks: 'spin',
+    doc: 'Takes a spinlock; preemption is off while it is held.',
+  },
+  spin_unlock: { params: ['place:spinlock'], result: null, access: 'atomic', doc: 'Releases a spinlock.' },
+  spin_trylock: {
+    params: ['place:spinlock'],
+    result: 'bool',
+    access: 'atomic',
+    doc: 'Takes a spinlock if it is free.',
+  },
+  spin_lock_irq: {
+    params: ['place:spinlock'],
+    result: null,
+    access: 'atomic',
+    blocks: 'spin',
+    doc: 'Turns interrupts off, then takes a spinlock.',
+  },
+  spin_unlock_irq: {
+    params: ['place:spinlock'],
+    result: null,
+    access: 'atomic',
+    doc: 'Releases a spinlock, then turns interrupts on.',
+  },
+  mutex_lock: {
+    params: ['place:mutex'],
+    result: null,
+    access: 'atomic',
+    blocks: 'sleep',
+    doc: 'Takes a mutex; may sleep.',
+  },
+  mutex_unlock: { params: ['place:mutex'], result: null, access: 'atomic', doc: 'Releases a mutex.' },
+  down_read: {
+    params: ['place:rwsem'],
+    result: null,
+    access: 'atomic',
+    blocks: 'sleep',
+    doc: 'Takes a rw_semaphore for read; may sleep.',
+  },
+  down_read_trylock: {
+    params: ['place:rwsem'],
+    result: 'bool',
+    access: 'atomic',
+    doc: 'Takes a rw_semaphore for read if no writer holds it.',
+  },
+  up_read: {
+    params: ['place:rwsem'],
+    result: null,
+    access: 'atomic',
+    doc: 'Releases a rw_semaphore held for read.',
+  },
+  down_write: {
+    params: ['place:rwsem'],
+    result: null,
+    access: 'atomic',
+    blocks: 'sleep',
+    doc: 'Takes a rw_semaphore for write; may sleep.',
+  },
+  up_write: {
+    params: ['place:rwsem'],
+    result: null,
+    access: 'atomic',
+    doc: 'Releases a rw_semaphore held for write.',
+  },
+  downgrade_write: {
+    params: ['place:rwsem'],
+    result: null,
+    access: 'atomic',
+    doc: 'Turns a write hold into a read hold.',
+  },
+  srcu_read_lock: {
+    params: ['place:srcu'],
+    result: null,
+    access: 'atomic',
+    doc: 'Enters an SRCU read section; may nest.',
+  },
+  srcu_read_unlock: {
+    params: ['place:srcu'],
+    result: null,
+    access: 'atomic',
+    doc: 'Leaves an SRCU read section.',
+  },
+  synchronize_srcu: {
+    params: ['place:srcu'],
+    result: null,
+    access: 'atomic',
+    blocks: 'sleep',
+    doc: 'Waits until every read section entered before has been left.',
+  },
+  local_irq_disable: { params: [], result: null, access: 'pure', doc: 'Turns interrupts off on this CPU.' },
+  local_irq_enable: { params: [], result: null, access: 'pure', doc: 'Turns interrupts on on this CPU.' },
+  preempt_disable: { params: [], result: null, access: 'pure', doc: 'Forbids preemption, and so sleeping.' },
+  preempt_enable: { params: [], result: null, access: 'pure', doc: 'Allows preemption again.' },
+  might_sleep: {
+    params: [],
+    result: null,
+    access: 'pure',
+    doc: 'A point that may sleep; a finding in atomic context.',
+  },
+  is_locked: {
+    params: ['place:any'],
+    result: 'bool',
+    access: 'read',
+    doc: 'Whether a lock is held, by whomever.',
+  },
+  // Atomic operations on a variable.
+  atomic_inc: { params: ['place:int'], result: null, access: 'atomic', doc: 'Adds one.' },
+  atomic_dec: { params: ['place:int'], result: null, access: 'atomic', doc: 'Takes one away.' },
+  atomic_add: { params: ['place:int', 'int'], result: null, access: 'atomic', doc: 'Adds a number.' },
+  atomic_dec_and_test: {
+    params: ['place:int'],
+    result: 'bool',
+    access: 'atomic',
+    doc: 'Takes one away; true if that made it zero.',
+  },
+  atomic_inc_not_zero: {
+    params: ['place:int'],
+    result: 'bool',
+    access: 'atomic',
+    doc: 'Adds one unless it is zero; true if it did.',
+  },
+  xchg: {
+    params: ['place:any', 'any'],
+    result: 'same',
+    access: 'atomic',
+    doc: 'Stores a value and returns the old one.',
+  },
+  cmpxchg: {
+    params: ['place:any', 'any', 'any'],
+    result: 'same',
+    access: 'atomic',
+    doc: 'Stores the third if the variable equals the second; returns what it was.',
+  },
+  test_and_set: {
+    params: ['place:any'],
+    result: 'bool',
+    access: 'atomic',
+    doc: 'Sets a bool; returns what it was.',
+  },
+  cpumask_set_cpu: {
+    params: ['cpu', 'place:cpumask'],
+    result: null,
+    access: 'atomic',
+    doc: 'Adds a CPU to a mask.',
+  },
+  cpumask_clear_cpu: {
+    params: ['cpu', 'place:cpumask'],
+    result: null,
+    access: 'atomic',
+    doc: 'Takes a CPU out of a mask.',
+  },
+  cpumask_test_cpu: {
+    params: ['cpu', 'cpumask'],
+    result: 'bool',
+    access: 'pure',
+    doc: 'Whether a CPU is in a mask.',
+  },
+  cpumask_without: {
+    params: ['cpumask', 'cpu'],
+    result: 'cpumask',
+    access: 'pure',
+    doc: 'The mask less one CPU.',
+  },
+  cpumask_empty: { params: ['cpumask'], result: 'bool', access: 'pure', doc: 'Whether no CPU is in a mask.' },
+  // Lists and objects.
+  list_add: {
+    params: ['place:list', 'any'],
+    result: null,
+    access: 'atomic',
+    doc: 'Inserts at the head of a list; a full list is a limit.',
+  },
+  list_add_tail: {
+    params: ['place:list', 'any'],
+    result: null,
+    access: 'atomic',
+    doc: 'Appends to a list; a full list is a limit.',
+  },
+  list_add_before: {
+    params: ['place:list', 'any', 'any'],
+    result: null,
+    access: 'atomic',
+    doc: 'Inserts the second before the third; at the tail if that is null.',
+  },
+  list_del: {
+    params: ['place:list', 'any'],
+    result: null,
+    access: 'atomic',
+    doc: 'Takes an item out of a list.',
+  },
+  list_empty: { params: ['place:list'], result: 'bool', access: 'read', doc: 'Whether a list is empty.' },
+  list_first: {
+    params: ['place:list'],
+    result: 'same',
+    access: 'read',
+    doc: 'First item of a list, or null.',
+  },
+  list_next: {
+    params: ['place:list', 'any'],
+    result: 'same',
+    access: 'read',
+    doc: 'The item after this one, or null.',
+  },
+  list_contains: {
+    params: ['place:list', 'any'],
+    result: 'bool',
+    access: 'read',
+    doc: 'Whether an item is in a list.',
+  },
+  list_length: { params: ['place:list'], result: 'int', access: 'read', doc: 'Number of items in a list.' },
+  list_clear: { params: ['place:list'], result: null, access: 'atomic', doc: 'Empties a list.' },
+  free: {
+    params: ['object'],
+    result: null,
+    access: 'atomic',
+    doc: 'Returns an object to its pool; it is cleared.',
+  },
+  // Frames. A frame is in use or free; only freeing one marks what still refers to it as dangling.
+  alloc_page: {
+    params: [],
+    result: 'page',
+    access: 'atomic',
+    doc: 'Lowest free frame, zeroed, as a data page; null when none is free.',
+  },
+  alloc_page_nowait: {
+    params: [],
+    result: 'page',
+    access: 'atomic',
+    choices: ['ok', 'fails'],
+    doc: 'As alloc_page, but may fail: a choice.',
+  },
+  alloc_table: {
+    params: ['int'],
+    result: 'table',
+    access: 'atomic',
+    doc: 'Lowest free frame as an empty page table of this level (1 PTE .. 4 PGD); null when none.',
+  },
+  free_page: {
+    params: ['page'],
+    result: null,
+    access: 'atomic',
+    doc: 'Returns a frame (data page or table) to the allocator and marks every copy of a translation to it as dangling.',
+  },
+  table_page: { params: ['table'], result: 'page', access: 'pure', doc: 'The page a table lies in.' },
+  copy_page_word: {
+    params: ['page', 'page', 'int'],
+    result: null,
+    access: 'atomic',
+    doc: 'Copies one word of the contents (to, from, word).',
+  },
+  read_word: {
+    params: ['page', 'int'],
+    result: 'int',
+    access: 'read',
+    doc: 'A word of the contents through the kernel mapping.',
+  },
+  write_word: {
+    params: ['page', 'int', 'int'],
+    result: null,
+    access: 'write',
+    doc: 'Stores a word of the contents through the kernel mapping.',
+  },
+  // Page-table entries: places.
+  entry_at: {
+    params: ['table', 'addr'],
+    result: 'entry',
+    access: 'pure',
+    doc: 'The entry of a table for an address (pgd_offset, pte_offset_map).',
+  },
+  table_level: {
+    params: ['table'],
+    result: 'int',
+    access: 'pure',
+    doc: 'Level of a table: 1 PTE, 2 PMD, 3 PUD, 4 PGD.',
+  },
+  entry_table: { params: ['entry'], result: 'table', access: 'pure', doc: 'The table an entry lies in.' },
+  read_entry: {
+    params: ['entry'],
+    result: 'pte',
+    access: 'read',
+    doc: 'The value of an entry; written `*pte`.',
+  },
+  set_entry: {
+    params: ['entry', 'pte'],
+    result: null,
+    access: 'write',
+    doc: 'Stores an entry (set_pte, pmd_populate, pmd_clear).',
+  },
+  get_and_clear: {
+    params: ['entry'],
+    result: 'pte',
+    access: 'atomic',
+    doc: 'Clears an entry and returns what it was (ptep_get_and_clear).',
+  },
+  cmpxchg_entry: {
+    params: ['entry', 'pte', 'pte'],
+    result: 'bool',
+    access: 'atomic',
+    doc: 'Stores the third if the entry equals the second.',
+  },
+  test_and_clear_young: {
+    params: ['entry'],
+    result: 'bool',
+    access: 'atomic',
+    doc: 'Clears A; returns what it was.',
+  },
+  // Page-table entries: values.
+  pte_none: {
+    params: ['pte'],
+    result: 'bool',
+    access: 'pure',
+    doc: 'Whether an entry value is empty. Also pmd_none, pud_none, pgd_none.',
+  },
+  pte_present: { params: ['pte'], result: 'bool', access: 'pure', doc: 'Whether P is set.' },
+  pte_write: { params: ['pte'], result: 'bool', access: 'pure', doc: 'Whether W is set.' },
+  pte_dirty: { params: ['pte'], result: 'bool', access: 'pure', doc: 'Whether D is set.' },
+  pte_young: { params: ['pte'], result: 'bool', access: 'pure', doc: 'Whether A is set.' },
+  pte_huge: { params: ['pte'], result: 'bool', access: 'pure', doc: 'Whether PS is set.' },
+  pte_same: { params: ['pte', 'pte'], result: 'bool', access: 'pure', doc: 'Whether two values are equal.' },
+  pte_page: { params: ['pte'], result: 'page', access: 'pure', doc: 'The page a leaf maps.' },
+  pte_table: {
+    params: ['pte'],
+    result: 'table',
+    access: 'pure',
+    doc: 'The table a pointer entry points to.',
+  },
+  mk_pte: {
+    params: ['page', 'bool'],
+    result: 'pte',
+    access: 'pure',
+    doc: 'Present user leaf with A set; the second is W (mk_pte, maybe_mkwrite).',
+  },
+  mk_table_entry: {
+    params: ['table'],
+    result: 'pte',
+    access: 'pure',
+    doc: 'Present pointer to a table with W and U (_PAGE_TABLE).',
+  },
+  pte_wrprotect: { params: ['pte'], result: 'pte', access: 'pure', doc: 'The value with W clear.' },
+  pte_mkwrite: { params: ['pte'], result: 'pte', access: 'pure', doc: 'The value with W set.' },
+  pte_mkdirty: { params: ['pte'], result: 'pte', access: 'pure', doc: 'The value with D set.' },
+  pte_mkclean: { params: ['pte'], result: 'pte', access: 'pure', doc: 'The value with D clear.' },
+  pte_mkyoung: { params: ['pte'], result: 'pte', access: 'pure', doc: 'The value with A set.' },
+  pte_mkold: { params: ['pte'], result: 'pte', access: 'pure', doc: 'The value with A clear.' },
+  no_pte: { params: [], result: 'pte', access: 'pure', doc: 'The empty entry value.' },
+  // Addresses.
+  align_down: {
+    params: ['addr', 'addr'],
+    result: 'addr',
+    access: 'pure',
+    doc: 'Rounds down to a multiple of a size.',
+  },
+  align_up: {
+    params: ['addr', 'addr'],
+    result: 'addr',
+    access: 'pure',
+    doc: 'Rounds up to a multiple of a size.',
+  },
+  min: {
+    params: ['any', 'any'],
+    result: 'same',
+    access: 'pure',
+    doc: 'The smaller; addresses compare unsigned.',
+  },
+  max: {
+    params: ['any', 'any'],
+    result: 'same',
+    access: 'pure',
+    doc: 'The larger; addresses compare unsigned.',
+  },
+  addr_end: {
+    params: ['addr', 'addr', 'int'],
+    result: 'addr',
+    access: 'pure',
+    doc: 'End of the part of [address, end) under one entry at a level (pmd_addr_end and its like).',
+  },
+  // CPUs.
+  load_cr3: {
+    params: ['cpu', 'table'],
+    result: null,
+    access: 'atomic',
+    doc: 'Loads CR3 of a CPU; without PCID this empties its TLB and paging-structure cache.',
+  },
+  invlpg: {
+    params: ['addr'],
+    result: null,
+    access: 'atomic',
+    doc: 'INVLPG on this CPU: the page, and every paging-structure entry.',
+  },
+  local_flush_tlb: {
+    params: [],
+    result: null,
+    access: 'atomic',
+    doc: 'Empties the TLB and paging-structure cache of this CPU (CR3 written back).',
+  },
+  send_ipi: {
+    params: ['cpu', 'function'],
+    result: null,
+    access: 'atomic',
+    doc: 'Marks an interrupt handler as pending on a CPU; it runs there when interrupts are on.',
+  },
+  load: {
+    params: ['addr'],
+    result: 'int',
+    access: 'atomic',
+    doc: 'User load of a word. Several steps: lookup, walk, access; faults call the fault entry. Tasks only.',
+  },
+  store: {
+    params: ['addr', 'int'],
+    result: null,
+    access: 'atomic',
+    doc: 'User store of a word. Tasks only.',
+  },
+  // Devices (device programs only).
+  dma_read: {
+    params: ['addr'],
+    result: 'int',
+    access: 'atomic',
+    doc: 'DMA read of a word with the PASID of the program: translation, then, as a step of its own, the access.',
+  },
+  dma_write: { params: ['addr', 'int'], result: null, access: 'atomic', doc: 'DMA write of a word.' },
+  // IOMMU.
+  device_iommu: { params: ['device'], result: 'iommu', access: 'pure', doc: 'The IOMMU a device is behind.' },
+  set_gcr3: {
+    params: ['device', 'int', 'table'],
+    result: null,
+    access: 'write',
+    doc: 'Writes the PASID table entry (device, pasid, root): valid.',
+  },
+  clear_gcr3: {
+    params: ['device', 'int'],
+    result: null,
+    access: 'write',
+    doc: 'Clears the PASID table entry.',
+  },
+  invalidate_iommu_pages: {
+    params: ['device', 'int', 'addr', 'bool', 'bool'],
+    result: null,
+    access: 'atomic',
+    blocks: 'spin',
+    doc: 'Queues INVALIDATE_IOMMU_PAGES for the domain of a device: pasid, address, all (S bit over everything), pde (also intermediate entries). Waits for room.',
+  },
+  invalidate_iotlb_pages: {
+    params: ['device', 'int', 'addr', 'bool'],
+    result: null,
+    access: 'atomic',
+    blocks: 'spin',
+    doc: 'Queues INVALIDATE_IOTLB_PAGES, an ATS invalidation of the device TLB: pasid, address, all.',
+  },
+  completion_wait: {
+    params: ['iommu'],
+    result: null,
+    access: 'atomic',
+    blocks: 'spin',
+    doc: 'Queues COMPLETION_WAIT for the calling thread.',
+  },
+  completion_done: {
+    params: [],
+    result: 'bool',
+    access: 'read',
+    doc: 'Whether every COMPLETION_WAIT of the calling thread has completed.',
+  },
+  complete_ppr: {
+    params: ['device', 'int', 'int', 'int'],
+    result: null,
+    access: 'atomic',
+    blocks: 'spin',
+    doc: 'Queues COMPLETE_PPR_REQUEST: pasid, tag, status (0 success, 1 invalid, 15 failure).',
+  },
+  has_ats: { params: ['device'], result: 'bool', access: 'pure', doc: 'Whether a device has ATS enabled.' },
+  ppr_pending: {
+    params: ['iommu'],
+    result: 'bool',
+    access: 'read',
+    doc: 'Whether the page-request log holds an entry.',
+  },
+  ppr_first: {
+    params: ['iommu'],
+    result: 'ppr',
+    access: 'read',
+    doc: 'Oldest entry of the page-request log.',
+  },
+  ppr_device: { params: ['ppr'], result: 'device', access: 'pure', doc: 'Device of a page request.' },
+  ppr_pasid: { params: ['ppr'], result: 'int', access: 'pure', doc: 'PASID of a page request.' },
+  ppr_address: { params: ['ppr'], result: 'addr', access: 'pure', doc: 'Page address of a page request.' },
+  ppr_tag: { params: ['ppr'], result: 'int', access: 'pure', doc: 'Tag (PRG index) of a page request.' },
+  ppr_write: { params: ['ppr'], result: 'bool', access: 'pure', doc: 'Whether write access is requested.' },
+  ppr_last: {
+    params: ['ppr'],
+    result: 'bool',
+    access: 'pure',
+    doc: 'Whether it is the last request of its group.',
+  },
+  ppr_consume: {
+    params: ['iommu'],
+    result: null,
+    access: 'atomic',
+    doc: 'Drops the oldest entry of the page-request log (head is advanced).',
+  },
+  // Work and threads.
+  queue_work: {
+    params: ['workqueue', 'function', 'any'],
+    result: 'bool',
+    access: 'atomic',
+    doc: 'Queues a work item; false if the queue is full.',
+  },
+  flush_workqueue: {
+    params: ['workqueue'],
+    result: null,
+    access: 'read',
+    blocks: 'sleep',
+    doc: 'Waits until every item is done. Simplified: also items queued meanwhile.',
+  },
+  current: {
+    params: [],
+    result: 'task',
+    access: 'pure',
+    doc: 'The calling software thread; written `current`.',
+  },
+  this_cpu: {
+    params: [],
+    result: 'cpu',
+    access: 'pure',
+    doc: 'The CPU of the calling thread; null for a kworker or daemon, which is bound to none.',
+  },
+  null_page: { params: [], result: 'page', access: 'pure', doc: 'No page.' },
+  // What is watched.
+  binds: {
+    params: ['notifier', 'device', 'int'],
+    result: null,
+    access: 'pure',
+    doc: 'Says that this subscriber answers for the binding (device, pasid).',
+  },
+} as const satisfies Readonly<Record<string, Builtin>>;
+
+/** Name of a builtin. */
+export type BuiltinName = keyof typeof builtins;
+
+/** Other spellings, as the kernel uses them per level. */
+export const aliases: Readonly<Record<string, BuiltinName>> = {
+  pgd_none: 'pte_none',
+  pud_none: 'pte_none',
+  pmd_none: 'pte_none',
+  pmd_present: 'pte_present',
+  pmd_huge: 'pte_huge',
+  pmd_page: 'pte_page',
+  pgd_offset: 'entry_at',
+  pud_offset: 'entry_at',
+  pmd_offset: 'entry_at',
+  pte_offset_map: 'entry_at',
+  set_pte: 'set_entry',
+  set_pmd: 'set_entry',
+  ptep_get_and_clear: 'get_and_clear',
+  pmdp_get_and_clear: 'get_and_clear',
+};

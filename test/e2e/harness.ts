@@ -1,0 +1,133 @@
+/** What a user does in the editor and reads from it, one function each. Everything polls; nothing sleeps. */
+import type { Locator } from 'playwright-core';
+import { expect } from 'vitest';
+import { type Editor, timeouts } from './editor';
+
+/** A stop as the user sees it: the call stack from the innermost frame on, and the line it is at. */
+export type Stop = { frames: string[]; line: number };
+
+/** Opens a file of the folder through Quick Open. */
+export async function openFile({ page }: Editor, name: string): Promise<void> {
+  await page.keyboard.press('Control+P');
+  await page.locator('.quick-input-widget input.input').fill(name);
+  await page.locator(`.quick-input-list .monaco-list-row[aria-label^="${name}"]`).first().click();
+  await page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor();
+}
+
+/** Runs a command by its exact title in the palette. */
+export async function runCommand({ page }: Editor, title: string): Promise<void> {
+  await page.keyboard.press('F1');
+  const input = page.locator('.quick-input-widget input.input');
+  await input.fill(`>${title}`);
+  const list = '.quick-input-list .monaco-list-row';
+  await page.locator(`${list}[aria-label="${title}"], ${list}[aria-label^="${title},"]`).first().click();
+}
+
+/** Adds a function breakpoint by name, in the Breakpoints pane. */
+export async function addFunctionBreakpoint(editor: Editor, name: string): Promise<void> {
+  const { page } = editor;
+  await runCommand(editor, 'Debug: Add Function Breakpoint...').catch(() => page.keyboard.press('Escape'));
+  const input = page.locator('.debug-breakpoints .monaco-inputbox input.input').first();
+  await input.fill(name);
+  await input.press('Enter');
+  await page.locator('.debug-breakpoints .monaco-list-row', { hasText: name }).first().waitFor();
+}
+
+/** Removes every breakpoint, of any kind. */
+export async function removeAllBreakpoints(editor: Editor): Promise<void> {
+  await runCommand(editor, 'Debug: Remove All Breakpoints');
+}
+
+/** Starts debugging the file in the active editor, as F5 does. */
+export async function startDebugging({ page }: Editor): Promise<void> {
+  await page.keyboard.press('F5');
+  await page.locator('.debug-toolbar').waitFor();
+}
+
+/** Ends the session and waits until its toolbar is gone. */
+export async function stopDebugging({ page }: Editor): Promise<void> {
+  await page.keyboard.press('Shift+F5');
+  await page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
+}
+
+/** A button of the debug toolbar. */
+export type ToolbarAction = 'Continue' | 'Step Over' | 'Step Into' | 'Step Out' | 'Step Back' | 'Reverse';
+
+/** Presses a button of the debug toolbar. */
+export async function pressToolbar({ page }: Editor, action: ToolbarAction): Promise<void> {
+  await page.locator(`.debug-toolbar .action-label[aria-label^="${action}"]:not(.disabled)`).first().click();
+}
+
+/** Waits until the session is stopped with a stack that satisfies `isMeant`, and returns it. */
+export async function waitForStop(editor: Editor, isMeant: (stop: Stop) => boolean): Promise<Stop> {
+  return poll(() => readStop(editor), isMeant, 'the stop that was waited for');
+}
+
+/** What the call stack shows now. */
+export async function readStop({ page }: Editor): Promise<Stop> {
+  const rows = page.locator('.debug-call-stack .monaco-list-row .stack-frame');
+  const frames = await rows.locator('.label').allInnerTexts();
+  const lines = await rows.locator('.line-number').allInnerTexts();
+  return { frames: frames.map(frame => frame.trim()), line: Number.parseInt(lines[0] ?? '', 10) };
+}
+
+/** Shows a view of the side bar by the title of its container in the activity bar. */
+export async function showContainer({ page }: Editor, title: string): Promise<void> {
+  const label = page.locator(`.activitybar .action-label[aria-label^="${title}"]`).first();
+  const isShown = await label.getAttribute('aria-expanded');
+  if (isShown !== 'true') await label.click();
+}
+
+/** The pane with this title, expanded. */
+export async function openPane({ page }: Editor, title: string): Promise<Locator> {
+  const pane = page.locator(`.pane:has(.pane-header[aria-label^="${title}"])`).first();
+  const header = pane.locator('.pane-header');
+  await header.waitFor();
+  if ((await header.getAttribute('aria-expanded')) === 'false') await header.click();
+  return pane;
+}
+
+/** The rows of a tree pane, once there is one. */
+export async function readPane(editor: Editor, title: string): Promise<string[]> {
+  const pane = await openPane(editor, title);
+  const read = async () => (await pane.locator('.monaco-list-row').allInnerTexts()).map(oneLine);
+  return poll(read, rows => rows.length > 0, `a row in the pane '${title}'`);
+}
+
+/** What the editor says about why an exception stopped it. */
+export async function readException({ page }: Editor): Promise<string> {
+  return oneLine(await page.locator('.exception-widget').first().innerText());
+}
+
+/** The messages shown as toasts now. */
+export async function readToasts({ page }: Editor): Promise<string[]> {
+  return page.locator('.notifications-toasts .notification-list-item-message').allInnerTexts();
+}
+
+/** The text of the debug console. */
+export async function readConsole({ page }: Editor): Promise<string[]> {
+  return (await page.locator('.repl .monaco-list-row').allInnerTexts()).map(oneLine);
+}
+
+/** Reads until the value is right; what was read last is in the failure. */
+export async function poll<Value>(
+  read: () => Promise<Value>,
+  isMeant: (value: Value) => boolean,
+  what: string,
+): Promise<Value> {
+  let value = await read();
+  await expect
+    .poll(
+      async () => {
+        value = await read();
+        return isMeant(value) ? 'seen' : `not seen, but ${JSON.stringify(value)}`;
+      },
+      { timeout: timeouts.show, interval: 100, message: what },
+    )
+    .toBe('seen');
+  return value;
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
+}
