@@ -5,6 +5,7 @@
  * of one scenario linked: overrides applied, function parameters specialised, offsets assigned.
  */
 import type { Span } from '../base/span';
+import type { MachineConfig } from '../machine/config';
 import type { BuiltinName } from './builtins';
 
 /** Types of values. All take one word but `addr` (two) and the containers. `null` is 0 for every reference. */
@@ -303,35 +304,6 @@ export interface Daemon {
   readonly fn: string;
   readonly module: string;
   readonly span: Span;
-}
-
-/** The hardware of a scenario. Capacities are in entries. */
-export interface MachineConfig {
-  readonly cpus: number;
-  readonly frames: number;
-  /** Entries of each CPU's TLB and paging-structure cache. */
-  readonly tlb: number;
-  readonly pagingStructureCache: number;
-  readonly iommus: readonly IommuConfig[];
-}
-
-/** One IOMMU and the devices behind it. */
-export interface IommuConfig {
-  readonly name: string;
-  readonly iotlb: number;
-  readonly walkCache: number;
-  readonly commandQueue: number;
-  readonly pprLog: number;
-  readonly devices: readonly DeviceConfig[];
-}
-
-/** One device. `atc` is 0 without ATS, `requests` 0 without PRI. */
-export interface DeviceConfig {
-  readonly name: string;
-  readonly atc: number;
-  readonly requests: number;
-  /** Re-faults on one address after which the device has failed; 0 for never. */
-  readonly refaults: number;
 }
 
 /** A task of the scenario: a user thread of a process on a CPU. */

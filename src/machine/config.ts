@@ -1,0 +1,28 @@
+/** The hardware of a scenario. Capacities are in entries. */
+export interface MachineConfig {
+  readonly cpus: number;
+  readonly frames: number;
+  /** Entries of each CPU's TLB and paging-structure cache. */
+  readonly tlb: number;
+  readonly pagingStructureCache: number;
+  readonly iommus: readonly IommuConfig[];
+}
+
+/** One IOMMU and the devices behind it. */
+export interface IommuConfig {
+  readonly name: string;
+  readonly iotlb: number;
+  readonly walkCache: number;
+  readonly commandQueue: number;
+  readonly pprLog: number;
+  readonly devices: readonly DeviceConfig[];
+}
+
+/** One device. `atc` is 0 without ATS, `requests` 0 without PRI. */
+export interface DeviceConfig {
+  readonly name: string;
+  readonly atc: number;
+  readonly requests: number;
+  /** Re-faults on one address after which the device has failed; 0 for never. */
+  readonly refaults: number;
+}

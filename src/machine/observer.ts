@@ -1,0 +1,116 @@
+/**
+ * What the machine tells whoever watches it. `MachineHooks` are the moments at which properties are judged: they are
+ * always called, with plain numbers, and may write state. `MachineEvent`s are for people: they go to a sink that may be
+ * absent, and cost nothing then.
+ */
+
+/** A cache that can hold translations (leaves) or pointers to tables. */
+export type CacheKind = 'tlb' | 'psc' | 'iotlb' | 'walk-cache' | 'atc';
+
+/** Who walks or accesses: a CPU or a device, by index. */
+export interface Agent {
+  readonly kind: 'cpu' | 'device';
+  readonly index: number;
+}
+
+/** Moments at which properties are judged. `address` is the virtual address, frames are frame numbers. */
+export interface MachineHooks {
+  /** An access was issued: lookup begins. Devices: `pasid` is set, CPUs: 0. */
+  issued(agent: Agent, pasid: number, address: number, write: boolean): void;
+  /** A data access completes through a translation to `frame`; `marked` if that copy is dangling. */
+  accessed(
+    agent: Agent,
+    pasid: number,
+    address: number,
+    write: boolean,
+    frame: number,
+    marked: boolean,
+  ): void;
+  /** A walk reads (or sets A/D in) slot `slot` of `frame`; `marked` if the pointer used is dangling. */
+  walked(agent: Agent, pasid: number, address: number, frame: number, slot: number, marked: boolean): void;
+  /** An entry is about to be stored by software (not A/D updates). The old value is still there. */
+  entryStoring(frame: number, slot: number, old: number, value: number): void;
+  /** A frame is about to be returned to the allocator. */
+  frameFreeing(frame: number): void;
+  /** A page request was answered by COMPLETE_PPR: `outstanding` false if no such group was waiting. */
+  pageResponse(device: number, pasid: number, tag: number, outstanding: boolean): void;
+  /** A device gave up after too many answered but untranslatable requests for one address. */
+  deviceFailed(device: number, pasid: number, address: number): void;
+}
+
+/** What happened in the machine, for traces, explanations and the timeline. */
+export type MachineEvent =
+  | {
+      readonly type: 'fill';
+      readonly cache: CacheKind;
+      /** CPU, IOMMU or device index. */
+      readonly owner: number;
+      readonly slot: number;
+      readonly address: number;
+      readonly frame: number;
+      readonly level: number;
+    }
+  | {
+      readonly type: 'drop';
+      readonly cache: CacheKind;
+      readonly owner: number;
+      readonly slot: number;
+      readonly address: number;
+      readonly frame: number;
+      readonly why: 'invlpg' | 'flush' | 'fault' | 'command' | 'capacity' | 'eviction' | 'discard';
+    }
+  | {
+      readonly type: 'store-entry';
+      readonly frame: number;
+      readonly slot: number;
+      readonly old: number;
+      readonly value: number;
+    }
+  | {
+      readonly type: 'walk';
+      readonly by: Agent;
+      readonly address: number;
+      readonly frame: number;
+      readonly slot: number;
+      readonly level: number;
+    }
+  | {
+      readonly type: 'access';
+      readonly by: Agent;
+      readonly pasid: number;
+      readonly address: number;
+      readonly write: boolean;
+      readonly frame: number;
+      readonly value: number;
+    }
+  | { readonly type: 'alloc-frame' | 'free-frame'; readonly frame: number; readonly kind: 'data' | 'table' }
+  | { readonly type: 'cr3'; readonly cpu: number; readonly root: number }
+  | { readonly type: 'flush-tlb'; readonly cpu: number; readonly address: number | null }
+  | { readonly type: 'gcr3'; readonly device: number; readonly pasid: number; readonly root: number | null }
+  | {
+      readonly type: 'command';
+      readonly iommu: number;
+      readonly phase: 'queued' | 'carried-out';
+      readonly text: string;
+    }
+  | {
+      readonly type: 'page-request' | 'page-response';
+      readonly device: number;
+      readonly pasid: number;
+      readonly address: number;
+      readonly tag: number;
+      readonly text: string;
+    }
+  | {
+      readonly type: 'io-page-fault';
+      readonly device: number;
+      readonly pasid: number;
+      readonly address: number;
+      readonly write: boolean;
+    }
+  | {
+      readonly type: 'device-failed';
+      readonly device: number;
+      readonly pasid: number;
+      readonly address: number;
+    };

@@ -1,0 +1,115 @@
+/** What the vm shows to those who drive it: threads, frames, steps, violations, events. */
+import type { Span } from '../base/span';
+import type { FunctionCode } from '../language/program';
+import type { MachineEvent } from '../machine/observer';
+
+/** Every property that is always watched, in the order they are shown. */
+export const propertyIds = [
+  'use-after-free',
+  'table-use-after-free',
+  'bad-walk',
+  'access-after-protect',
+  'stale-after-return',
+  'missed-range',
+  'unbalanced',
+  'sleep-in-atomic',
+  'deadlock',
+  'data-race',
+  'walk-after-release',
+  'page-response',
+  'device-failure',
+  'assertion',
+] as const;
+
+/** Id of a property, as in `expect violated ID` and in exception breakpoints. */
+export type PropertyId = (typeof propertyIds)[number];
+
+/** Kinds of threads. Hardware agents are threads too: one can see, step and freeze them. */
+export type ThreadKind = 'task' | 'kworker' | 'daemon' | 'cpu' | 'device' | 'ats' | 'commands' | 'ppr';
+
+/** A thread. Ids are indices into `Vm.threads`, fixed for a program. */
+export interface Thread {
+  readonly id: number;
+  /** `t0 [P] cpu0`, `kworker/amd_iommu_v2`, `amd commands`, `gpu`, `gpu ats`, `cpu0 irq`. */
+  readonly name: string;
+  /** The name in replay blocks: `t0`, else the same. */
+  readonly shortName: string;
+  readonly kind: ThreadKind;
+  /** CPU a task is pinned to, or whose interrupts this is; null otherwise. */
+  readonly cpu: number | null;
+  /** Index among the machine objects or the configuration of its kind. */
+  readonly index: number;
+}
+
+/** A frame of a thread's stack, innermost first in lists. */
+export interface Frame {
+  readonly name: string;
+  /** Null for hardware: a walk, a DMA, the command processor. */
+  readonly fn: FunctionCode | null;
+  /** Index of the next instruction in `fn.code`. */
+  readonly pc: number;
+  /** Source of the next instruction (for callers: of the call). For hardware, that of the statement that caused it, if any. */
+  readonly span: Span | null;
+  /** Word index of the frame's locals. */
+  readonly locals: number;
+  /** For hardware: what it is doing, in words. */
+  readonly note: string | null;
+}
+
+/** What a thread waits for. */
+export interface Blocked {
+  /** `mmap_sem held for write by t0`, in the user's words. */
+  readonly text: string;
+  /** Threads that must act first, if known. */
+  readonly waitsFor: readonly number[];
+  /** Blocked here is no deadlock. */
+  readonly idle: boolean;
+}
+
+/** A property found violated by a step. */
+export interface Violation {
+  readonly property: PropertyId;
+  /** One sentence naming entry, frame and address. */
+  readonly message: string;
+  readonly thread: number;
+  readonly address: number | null;
+  readonly frame: number | null;
+  readonly span: Span | null;
+}
+
+/** Outcome of trying one step of a thread. Nothing was written unless it is `stepped`. */
+export interface StepResult {
+  readonly status: 'stepped' | 'blocked' | 'finished';
+  /** How many choices this step offers (1 when there is none). */
+  readonly choices: number;
+  /** Names of the choices, where they have any. */
+  readonly choiceNames: readonly string[] | null;
+  readonly violations: readonly Violation[];
+  /** A limit of the scenario was reached (a pool or list is full): the run is incomplete from here. */
+  readonly limit: string | null;
+}
+
+/** What happened, for people. Events carry no time; their order is the time. */
+export type VmEvent =
+  | { readonly type: 'machine'; readonly thread: number; readonly event: MachineEvent }
+  | { readonly type: 'call' | 'return'; readonly thread: number; readonly fn: FunctionCode }
+  /** A callback was called (or returned): subscriber is the `mmu_notifier` object, args by parameter name. */
+  | {
+      readonly type: 'callback' | 'callback-return';
+      readonly thread: number;
+      readonly callback: string;
+      readonly driver: string;
+      readonly subscriber: number;
+      readonly start: number | null;
+      readonly end: number | null;
+    }
+  | {
+      readonly type: 'lock' | 'unlock';
+      readonly thread: number;
+      readonly lock: string;
+      readonly how: 'spin' | 'mutex' | 'read' | 'write' | 'srcu';
+    }
+  | { readonly type: 'interrupt'; readonly thread: number; readonly cpu: number; readonly fn: FunctionCode }
+  | { readonly type: 'subscribed' | 'unsubscribed'; readonly thread: number; readonly subscriber: number }
+  | { readonly type: 'sigsegv'; readonly thread: number; readonly address: number }
+  | { readonly type: 'violation'; readonly violation: Violation };
