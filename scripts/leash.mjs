@@ -8,21 +8,33 @@ import { spawn } from 'node:child_process';
 const [command = '', ...args] = process.argv.slice(2);
 const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'] });
 
-/** Asks the whole group to end, and ends it two seconds later. */
+let isEnding = false;
+
+/** Asks the whole group to end, and ends it when it has not after two seconds. */
 function endGroup() {
-  process.on('SIGTERM', () => {});
+  if (isEnding) return;
+  isEnding = true;
   process.kill(-process.pid, 'SIGTERM');
-  setTimeout(() => process.kill(-process.pid, 'SIGKILL'), 2000);
+  setTimeout(killGroup, 2000);
+}
+
+function killGroup() {
+  process.kill(-process.pid, 'SIGKILL');
 }
 
 process.stdin.on('end', endGroup).on('error', endGroup).resume();
-// Ctrl-C and SIGTERM come through the starter, which closes the pipe.
-process.on('SIGINT', () => {});
+process.on('SIGTERM', endGroup);
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
+
 child.on('error', problem => {
   console.error(problem.message);
   process.exit(1);
 });
-// What the command left behind in its group ends with it.
-child.on('close', endGroup);
+child.on('close', code => {
+  if (isEnding) return killGroup();
+  // What the command left behind in its group ends with it.
+  isEnding = true;
+  process.kill(-process.pid, 'SIGTERM');
+  process.exit(code ?? 1);
+});

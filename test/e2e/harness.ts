@@ -26,7 +26,9 @@ export async function runCommand({ page }: Editor, title: string): Promise<void>
 /** Adds a function breakpoint by name, in the Breakpoints pane. */
 export async function addFunctionBreakpoint(editor: Editor, name: string): Promise<void> {
   const { page } = editor;
-  await runCommand(editor, 'Debug: Add Function Breakpoint...').catch(() => page.keyboard.press('Escape'));
+  // The pane is hidden before the first breakpoint or session, so the command cannot show it by itself.
+  await runCommand(editor, 'Add Function Breakpoint');
+  await runCommand(editor, 'View: Show Run and Debug');
   const input = page.locator('.debug-breakpoints .monaco-inputbox input.input').first();
   await input.fill(name);
   await input.press('Enter');
@@ -35,7 +37,7 @@ export async function addFunctionBreakpoint(editor: Editor, name: string): Promi
 
 /** Removes every breakpoint, of any kind. */
 export async function removeAllBreakpoints(editor: Editor): Promise<void> {
-  await runCommand(editor, 'Debug: Remove All Breakpoints');
+  await runCommand(editor, 'Remove All Breakpoints');
 }
 
 /** Starts debugging the file in the active editor, as F5 does. */
@@ -73,9 +75,10 @@ export async function readStop({ page }: Editor): Promise<Stop> {
 
 /** Shows a view of the side bar by the title of its container in the activity bar. */
 export async function showContainer({ page }: Editor, title: string): Promise<void> {
-  const label = page.locator(`.activitybar .action-label[aria-label^="${title}"]`).first();
-  const isShown = await label.getAttribute('aria-expanded');
-  if (isShown !== 'true') await label.click();
+  const item = page.locator(`.activitybar .action-item:has(.action-label[aria-label^="${title}"])`).first();
+  // A click on the container that is shown would hide it.
+  const isShown = (await item.getAttribute('class'))?.split(' ').includes('checked');
+  if (!isShown) await item.click();
 }
 
 /** The pane with this title, expanded. */
@@ -96,7 +99,7 @@ export async function readPane(editor: Editor, title: string): Promise<string[]>
 
 /** What the editor says about why an exception stopped it. */
 export async function readException({ page }: Editor): Promise<string> {
-  return oneLine(await page.locator('.exception-widget').first().innerText());
+  return oneLine((await page.locator('.exception-widget').first().textContent()) ?? '');
 }
 
 /** The messages shown as toasts now. */
