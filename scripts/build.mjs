@@ -5,6 +5,7 @@
 import { chmodSync, existsSync, mkdirSync, rmSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { generate } from './generate.mjs';
 import { ensurePackages, Refusal, root, run, runMain, say, timed } from './setup.mjs';
 
 /** What is built from which entry point. */
@@ -20,11 +21,6 @@ const modelBuilder = { from: 'src/cli/build-models.ts', to: 'dist/build-models.j
 
 const isWatching = process.argv.includes('--watch');
 const isPartial = process.argv.includes('--partial');
-
-/** Makes src/language/generated from the grammar. */
-export async function generate() {
-  await run(join(root, 'node_modules', '.bin', 'langium'), ['generate'], { quiet: true });
-}
 
 /** @param {{ from: string, to: string, executable?: boolean }} entry */
 function isPresent({ from }) {

@@ -13,7 +13,14 @@ export async function packageExtension() {
     throw new Refusal('nothing is built yet: run npm run build first');
   }
   const vsce = join(root, 'node_modules', '.bin', 'vsce');
-  const args = ['package', '--no-dependencies', '--allow-missing-repository', '--out', vsix];
+  const args = [
+    'package',
+    '--no-dependencies',
+    '--allow-missing-repository',
+    '--no-rewrite-relative-links',
+    '--out',
+    vsix,
+  ];
   await timed('packaging', () => run(vsce, args, { quiet: true }));
   say(`dist/shootdown.vsix: ${Math.round(statSync(vsix).size / 1024)} KiB`);
 }

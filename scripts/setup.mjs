@@ -57,11 +57,12 @@ export function childEnvironment(extra = {}) {
 }
 
 /**
- * Runs a command to its end and refuses when it fails. With `quiet`, its output is shown on failure only.
+ * Runs a command to its end and refuses when it fails. With `quiet`, its output is shown on failure only,
+ * and is the result.
  * @param {string} command
  * @param {string[]} args
  * @param {{ cwd?: string, env?: Record<string, string>, quiet?: boolean }} options
- * @returns {Promise<void>}
+ * @returns {Promise<string>}
  */
 export function run(command, args, { cwd = root, env = childEnvironment(), quiet = false } = {}) {
   return new Promise((resolve, reject) => {
@@ -79,7 +80,7 @@ export function run(command, args, { cwd = root, env = childEnvironment(), quiet
     });
     child.on('error', problem => reject(new Refusal(`${command} could not be started: ${problem.message}`)));
     child.on('close', (code, signal) => {
-      if (code === 0) return resolve();
+      if (code === 0) return resolve(output);
       if (quiet) process.stderr.write(output);
       reject(new Refusal(`${[command, ...args].join(' ')} failed (${signal ?? `exit code ${code}`})`));
     });

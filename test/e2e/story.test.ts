@@ -8,7 +8,6 @@ import {
   readException,
   readPane,
   removeAllBreakpoints,
-  showContainer,
   startDebugging,
   stopDebugging,
   waitForStop,
@@ -38,13 +37,11 @@ test('a breakpoint on invalidate_range stops in the driver, and stepping goes bo
   const core = stop.frames.findIndex(frame => frame.includes('__mmu_notifier_invalidate_range'));
   expect(core).toBeGreaterThan(0);
 
-  await showContainer(editor, 'Shootdown');
   for (const title of ['Page Tables', 'TLBs', 'Notifier Callbacks']) {
     expect(await readPane(editor, title)).not.toEqual([]);
   }
   await screenshot(editor, '2-panes');
 
-  await showContainer(editor, 'Run and Debug');
   await pressToolbar(editor, 'Step Over');
   const next = await waitForStop(editor, ({ frames, line }) => frames.length > 0 && line !== stop.line);
   await screenshot(editor, '3-stepped');
