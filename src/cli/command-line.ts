@@ -1,0 +1,79 @@
+/** The commands and their options. This is the one boundary: no mistake of a user ends in a stack trace. */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { check } from './check';
+import { serveAdapter } from './dap';
+import { run } from './run';
+import { exitCodes, Refusal, type Terminal } from './terminal';
+
+/** Runs the command line and answers with the exit code. */
+export async function commandLine(args: readonly string[], terminal: Terminal): Promise<number> {
+  let code: number = exitCodes.expected;
+  const program = commands(terminal, value => {
+    code = value;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return code;
+  } catch (problem) {
+    // Help and version end commander like an error does, with exit code 0.
+    if (problem instanceof CommanderError) return problem.exitCode === 0 ? exitCodes.expected : exitCodes.wrongInput;
+    const text = problem instanceof Error ? problem.message : String(problem);
+    terminal.err(problem instanceof Refusal ? `${text}\n` : `shootdown: this is a bug of Shootdown: ${text}\n`);
+    return exitCodes.wrongInput;
+  }
+}
+
+function commands(terminal: Terminal, end: (code: number) => void): Command {
+  const program = new Command('shootdown')
+    .description("Runs and checks scenarios of Linux's mmu_notifier contract.")
+    .exitOverride()
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err, getOutHelpWidth: () => terminal.columns });
+  program
+    .command('run')
+    .description('play one schedule of a scenario and judge it')
+    .argument('<file>', 'scenario file')
+    .option('--scenario <name>', 'which scenario of the file; the first by default')
+    .option('--kernel <name>', 'kernel to run on, instead of the one the scenario names')
+    .addOption(modelsOption())
+    .addOption(new Option('--schedule <name>', 'who runs next').choices(['fair', 'random', 'replay']))
+    .option('--seed <number>', 'seed of the random schedule', parseSeed)
+    .option('--trace <file>', 'saved schedule to replay')
+    .option('--save-trace <file>', 'save the schedule that was played')
+    .option('--json', 'print one event a line')
+    .action(async (file, options) => end(await run(file, options, terminal)));
+  program
+    .command('check')
+    .description('compile files and print what is wrong with them')
+    .argument('<file...>', 'scenario files')
+    .option('--scenario <name>', 'check this scenario only')
+    .option('--kernel <name>', 'kernel to check against, instead of the one the scenario names')
+    .addOption(modelsOption())
+    .option('--json', 'print one problem a line')
+    .action(async (files, options) => end(await check(files, options, terminal)));
+  program
+    .command('dap')
+    .description('speak the Debug Adapter Protocol on standard input and output')
+    .option('--port <number>', 'listen on this port of the loopback interface instead', parsePort)
+    .addOption(modelsOption())
+    .action(async options => end(await serveAdapter(options, terminal)));
+  return program;
+}
+
+function modelsOption(): Option {
+  const option = new Option('--models <folder>', 'further folder of kernels and drivers (may be repeated)');
+  return option.default([], 'none').argParser((value: string, before: string[]) => [...before, value]);
+}
+
+function parseSeed(text: string): number {
+  if (!/^\d{1,10}$/.test(text) || Number(text) > 0xffff_ffff) {
+    throw new InvalidArgumentError('a whole number from 0 to 4294967295 is expected');
+  }
+  return Number(text);
+}
+
+function parsePort(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 0xffff) {
+    throw new InvalidArgumentError('a port from 0 to 65535 is expected');
+  }
+  return Number(text);
+}

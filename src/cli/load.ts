@@ -1,0 +1,54 @@
+/** From a path to a program that can run: what `run` and `check` have in common. */
+import { join } from 'node:path';
+import { readLaunchFiles } from '../debug/host';
+import type { ModelSet } from '../language/compile';
+import { formatSpan } from '../base/span';
+import { loadRun, type LaunchFiles, type RunProblem } from '../session/load';
+import { diskFiles, loadShippedModels, readText } from './models';
+import { Refusal, refuseFile, type Terminal } from './terminal';
+
+/** Options that say what is run. */
+export interface LoadOptions {
+  readonly scenario?: string;
+  readonly kernel?: string;
+  readonly models: readonly string[];
+}
+
+/** Reads everything a run of this file is made from. */
+export async function readRun(
+  program: string,
+  { models, trace }: LoadOptions & { readonly trace?: string },
+  terminal: Terminal,
+): Promise<LaunchFiles> {
+  // A missing file is told apart from what is wrong in a file before anything is parsed.
+  for (const path of [program, ...(trace ? [trace] : [])]) {
+    await readText(path).catch((problem: unknown) => {
+      throw refuseFile(path, problem);
+    });
+  }
+  return readLaunchFiles(
+    diskFiles(() => models),
+    {
+      program,
+      ...(trace ? { trace } : {}),
+      models: await shippedModels(terminal),
+      modelsRoot: join(terminal.home, 'models'),
+    },
+  );
+}
+
+async function shippedModels({ home }: Terminal): Promise<ModelSet> {
+  return loadShippedModels(home).catch(() => {
+    throw new Refusal(`${join(home, 'dist', 'models.json')}: the compiled models are missing: run npm run build first`);
+  });
+}
+
+/** Compiles and links the scenario, or says what is wrong with it. */
+export function compileRun(files: LaunchFiles, { scenario, kernel }: LoadOptions) {
+  return loadRun(files, { ...(scenario ? { scenario } : {}), ...(kernel ? { kernel } : {}) });
+}
+
+/** `file:line:column: message [code]`, as compilers print it. */
+export function formatProblem({ code, span, message }: RunProblem, file: string): string {
+  return `${span ? formatSpan(span) : file}: ${message} [${code}]\n`;
+}

@@ -1,0 +1,66 @@
+/** What F5 means: the scenario of the editor needs no launch.json, and one of several is found by the cursor. */
+import { basename } from 'node:path';
+import * as vscode from 'vscode';
+import { outlineScenarios, scenarioAt } from './outline';
+import { debugType } from './sessions';
+
+/** Completes launch configurations, and offers those of the editor in the list of dynamic ones. */
+export function registerDebugConfigurations(): vscode.Disposable {
+  return vscode.Disposable.from(
+    vscode.debug.registerDebugConfigurationProvider(debugType, {
+      resolveDebugConfiguration: (_folder, configuration) => fromEditor(configuration),
+      resolveDebugConfigurationWithSubstitutedVariables: (_folder, configuration) => withScenario(configuration),
+    }),
+    vscode.debug.registerDebugConfigurationProvider(
+      debugType,
+      { provideDebugConfigurations: offerScenarios },
+      vscode.DebugConfigurationProviderTriggerKind.Dynamic,
+    ),
+  );
+}
+
+/** A configuration for a scenario of a file. */
+export function launchConfiguration(program: string, scenario: string | undefined): vscode.DebugConfiguration {
+  const name = scenario ?? basename(program);
+  return { type: debugType, request: 'launch', name, program, ...(scenario ? { scenario } : {}) };
+}
+
+/** The editor with a scenario file that the user looks at. */
+export function activeScenarioFile(): vscode.TextEditor | undefined {
+  const editor = vscode.window.activeTextEditor;
+  return editor?.document.languageId === 'mmu' ? editor : undefined;
+}
+
+function fromEditor(configuration: vscode.DebugConfiguration): vscode.DebugConfiguration | undefined {
+  // Without a launch.json the configuration is empty.
+  if (configuration.type && configuration.program) return configuration;
+  const editor = activeScenarioFile();
+  if (!editor) {
+    vscode.window.showWarningMessage('Open a scenario file (.mmu) first, or name one as "program" in launch.json');
+    return undefined;
+  }
+  const { type, name, ...rest } = configuration;
+  const program = editor.document.uri.fsPath;
+  return { ...launchConfiguration(program, undefined), ...rest, ...(type && name ? { name } : {}) };
+}
+
+/** The scenario is filled in here, so that views can name it; a wrong file is left to the adapter, which says why. */
+async function withScenario(configuration: vscode.DebugConfiguration): Promise<vscode.DebugConfiguration> {
+  if (configuration.scenario) return configuration;
+  const uri = vscode.Uri.file(String(configuration.program));
+  const document = await vscode.workspace.openTextDocument(uri).then(
+    found => found,
+    () => undefined,
+  );
+  const scenarios = outlineScenarios(document?.getText() ?? '');
+  const editor = activeScenarioFile();
+  const line = editor?.document === document ? (editor?.selection.active.line ?? 0) : 0;
+  const scenario = scenarioAt(scenarios, line)?.name;
+  return scenario ? { ...configuration, scenario } : configuration;
+}
+
+function offerScenarios(): vscode.DebugConfiguration[] {
+  const document = activeScenarioFile()?.document;
+  if (!document) return [];
+  return outlineScenarios(document.getText()).map(({ name }) => launchConfiguration(document.uri.fsPath, name));
+}

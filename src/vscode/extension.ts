@@ -1,0 +1,38 @@
+/**
+ * The extension in VS Code: each feature is one file and registers itself. Nothing here knows the simulation;
+ * the debugger and its views meet in the Debug Adapter Protocol only.
+ */
+import * as vscode from 'vscode';
+import { registerCodeLens } from './code-lens';
+import { registerDebugAdapter } from './debug-adapter';
+import { registerDebugConfigurations } from './debug-configuration';
+import { registerLanguageClient } from './language-client';
+import { registerLaunchCommands } from './launch-commands';
+import { registerNewScenario } from './new-scenario';
+import { registerOrigin } from './origin';
+import { registerReverseCommands } from './reverse-commands';
+import { Sessions } from './sessions';
+import { registerShippedFiles } from './shipped-files';
+import { registerTree } from './tree-view';
+
+/** Called by VS Code when a scenario is opened, debugged, or is somewhere in the workspace. */
+export function activate({ extensionUri, subscriptions }: vscode.ExtensionContext): void {
+  const sessions = new Sessions();
+  subscriptions.push(
+    sessions,
+    registerDebugAdapter(extensionUri),
+    registerDebugConfigurations(),
+    registerLanguageClient(extensionUri),
+    registerCodeLens(),
+    registerLaunchCommands(),
+    registerReverseCommands(),
+    registerNewScenario(),
+    registerShippedFiles(extensionUri),
+    registerTree('shootdown.pageTables', 'shootdown/pageTables', sessions),
+    registerTree('shootdown.tlbs', 'shootdown/tlbs', sessions),
+    registerTree('shootdown.callbacks', 'shootdown/callbacks', sessions),
+    registerOrigin(sessions),
+  );
+  // The views are of no use to somebody who debugs another language, so they come with the extension only.
+  vscode.commands.executeCommand('setContext', 'shootdown.active', true);
+}

@@ -1,0 +1,59 @@
+/** A node of a tree as VS Code draws it. */
+import * as vscode from 'vscode';
+import type { TreeNode } from '../view/tree';
+
+/** Nodes below which a branch opens by itself; larger ones stay closed until asked for. */
+const openUpTo = 24;
+
+/** Colours by meaning: what is freed is worse than what is stale, and both matter more than what changed. */
+const colours = {
+  freed: 'list.errorForeground',
+  stale: 'list.warningForeground',
+  changed: 'charts.blue',
+} as const;
+
+/** How a node looks. `key` keeps the ids of two sessions apart. */
+export function treeItem(node: TreeNode, key: string): vscode.TreeItem {
+  // The highlight is the one way of VS Code to mark a label of a tree.
+  const highlights: [number, number][] = node.marks.includes('changed') ? [[0, node.label.length]] : [];
+  const item = new vscode.TreeItem({ label: node.label, highlights }, collapsibleState(node));
+  item.id = `${key}/${node.id}`;
+  item.description = node.description;
+  item.tooltip = tooltip(node);
+  item.iconPath = icon(node);
+  item.contextValue = ['node', ...node.marks].join(' ');
+  item.accessibilityInformation = { label: spoken(node) };
+  if (node.origin) {
+    item.command = { command: 'shootdown.showOrigin', title: 'Show Where It Came From', arguments: [node.origin] };
+  }
+  return item;
+}
+
+function collapsibleState(node: TreeNode): vscode.TreeItemCollapsibleState {
+  if (node.children.length === 0) return vscode.TreeItemCollapsibleState.None;
+  return countNodes(node) <= openUpTo
+    ? vscode.TreeItemCollapsibleState.Expanded
+    : vscode.TreeItemCollapsibleState.Collapsed;
+}
+
+function countNodes(node: TreeNode): number {
+  return node.children.reduce((sum, child) => sum + countNodes(child), node.children.length);
+}
+
+function icon(node: TreeNode): vscode.ThemeIcon {
+  if (node.marks.includes('freed')) return new vscode.ThemeIcon('error', new vscode.ThemeColor(colours.freed));
+  if (node.marks.includes('stale')) return new vscode.ThemeIcon('warning', new vscode.ThemeColor(colours.stale));
+  const changed = node.marks.includes('changed') ? new vscode.ThemeColor(colours.changed) : undefined;
+  return new vscode.ThemeIcon(node.icon, changed);
+}
+
+function tooltip(node: TreeNode): string {
+  const { origin } = node;
+  const from = origin ? `\n\nStep ${origin.position}, line ${origin.line}: ${origin.text}` : '';
+  return `${node.tooltip || node.label}${from}`;
+}
+
+/** A screen reader gets in words what others see in colour. */
+function spoken(node: TreeNode): string {
+  return [node.label, node.description, ...node.marks].filter(Boolean).join(', ');
+}
