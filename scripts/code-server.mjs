@@ -1,4 +1,4 @@
-/** Serves VS Code on loopback from a profile of our own; used by `npm start` and by the tests in the editor. */
+/** Serves VS Code on loopback from a profile of our own, for `npm start` and for the tests in the editor. */
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';

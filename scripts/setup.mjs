@@ -136,7 +136,8 @@ export async function ensureChromium() {
   const canInstall = existsSync('/etc/debian_version') && process.getuid?.() === 0;
   if (!canInstall) {
     throw new Refusal(
-      'no Chromium found: install the package chromium, or set CHROME_PATH to one (it is installed for you only as root on Debian)',
+      'no Chromium found: install the package chromium, or set CHROME_PATH to one ' +
+        '(it is installed for you only as root on Debian)',
     );
   }
   const env = childEnvironment({ DEBIAN_FRONTEND: 'noninteractive' });
@@ -158,7 +159,8 @@ export async function ensureChromium() {
 export async function ensureCodeServer() {
   if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) {
     throw new Refusal(
-      `code-server is set up here on Linux (x64, arm64) only, and this is ${process.platform} ${process.arch}: use npm start -- --desktop with an installed VS Code`,
+      `code-server is set up here on Linux (x64, arm64) only, and this is ${process.platform} ` +
+        `${process.arch}: use npm start -- --desktop with an installed VS Code`,
     );
   }
   const folder = join(cache, `code-server-${versions.codeServer}-node-${versions.node}-${process.arch}`);

@@ -1,4 +1,4 @@
-/** The story of the project, told in the real editor: a callback that comes too early, and the one that repairs it. */
+/** The story of the project in the real editor: a callback that comes too early, and one that repairs it. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Editor, openEditor, screenshot } from './editor';
 import {
