@@ -16,9 +16,12 @@ export async function commandLine(args: readonly string[], terminal: Terminal): 
     return code;
   } catch (problem) {
     // Help and version end commander like an error does, with exit code 0.
-    if (problem instanceof CommanderError) return problem.exitCode === 0 ? exitCodes.expected : exitCodes.wrongInput;
+    if (problem instanceof CommanderError)
+      return problem.exitCode === 0 ? exitCodes.expected : exitCodes.wrongInput;
     const text = problem instanceof Error ? problem.message : String(problem);
-    terminal.err(problem instanceof Refusal ? `${text}\n` : `shootdown: this is a bug of Shootdown: ${text}\n`);
+    terminal.err(
+      problem instanceof Refusal ? `${text}\n` : `shootdown: this is a bug of Shootdown: ${text}\n`,
+    );
     return exitCodes.wrongInput;
   }
 }
@@ -27,7 +30,11 @@ function commands(terminal: Terminal, end: (code: number) => void): Command {
   const program = new Command('shootdown')
     .description("Runs and checks scenarios of Linux's mmu_notifier contract.")
     .exitOverride()
-    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err, getOutHelpWidth: () => terminal.columns });
+    .configureOutput({
+      writeOut: terminal.out,
+      writeErr: terminal.err,
+      getOutHelpWidth: () => terminal.columns,
+    });
   program
     .command('run')
     .description('play one schedule of a scenario and judge it')

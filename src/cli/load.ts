@@ -1,9 +1,9 @@
 /** From a path to a program that can run: what `run` and `check` have in common. */
 import { join } from 'node:path';
+import { formatSpan } from '../base/span';
 import { readLaunchFiles } from '../debug/host';
 import type { ModelSet } from '../language/compile';
-import { formatSpan } from '../base/span';
-import { loadRun, type LaunchFiles, type RunProblem } from '../session/load';
+import { type LaunchFiles, loadRun, type RunProblem } from '../session/load';
 import { diskFiles, loadShippedModels, readText } from './models';
 import { Refusal, refuseFile, type Terminal } from './terminal';
 
@@ -39,7 +39,9 @@ export async function readRun(
 
 async function shippedModels({ home }: Terminal): Promise<ModelSet> {
   return loadShippedModels(home).catch(() => {
-    throw new Refusal(`${join(home, 'dist', 'models.json')}: the compiled models are missing: run npm run build first`);
+    throw new Refusal(
+      `${join(home, 'dist', 'models.json')}: the compiled models are missing: run npm run build first`,
+    );
   });
 }
 

@@ -42,7 +42,11 @@ export async function loadShippedModels(home: string): Promise<ModelSet> {
 }
 
 /** The user's own kernels and drivers for a scenario; of two of the same name the nearer one counts. */
-export async function readModels(scenarioPath: string, modelPath: readonly string[], read: ReadText = readText) {
+export async function readModels(
+  scenarioPath: string,
+  modelPath: readonly string[],
+  read: ReadText = readText,
+) {
   const beside = dirname(resolve(scenarioPath));
   const kernels: Record<string, SourceFile[]> = {};
   const drivers = new Map<string, SourceFile>();

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import type { Program } from '../language/program';
 import type { LaunchFiles } from '../session/load';
-import { Session, type ScheduleName } from '../session/session';
+import { type ScheduleName, Session } from '../session/session';
 import { verdict } from '../session/verdict';
 import { traceRecords } from '../trace/records';
 import { formatSchedule, parseSchedule, type SavedSchedule } from '../trace/saved-schedule';

@@ -9,7 +9,8 @@ export function registerDebugConfigurations(): vscode.Disposable {
   return vscode.Disposable.from(
     vscode.debug.registerDebugConfigurationProvider(debugType, {
       resolveDebugConfiguration: (_folder, configuration) => fromEditor(configuration),
-      resolveDebugConfigurationWithSubstitutedVariables: (_folder, configuration) => withScenario(configuration),
+      resolveDebugConfigurationWithSubstitutedVariables: (_folder, configuration) =>
+        withScenario(configuration),
     }),
     vscode.debug.registerDebugConfigurationProvider(
       debugType,
@@ -20,7 +21,10 @@ export function registerDebugConfigurations(): vscode.Disposable {
 }
 
 /** A configuration for a scenario of a file. */
-export function launchConfiguration(program: string, scenario: string | undefined): vscode.DebugConfiguration {
+export function launchConfiguration(
+  program: string,
+  scenario: string | undefined,
+): vscode.DebugConfiguration {
   const name = scenario ?? basename(program);
   return { type: debugType, request: 'launch', name, program, ...(scenario ? { scenario } : {}) };
 }
@@ -36,7 +40,9 @@ function fromEditor(configuration: vscode.DebugConfiguration): vscode.DebugConfi
   if (configuration.type && configuration.program) return configuration;
   const editor = activeScenarioFile();
   if (!editor) {
-    vscode.window.showWarningMessage('Open a scenario file (.mmu) first, or name one as "program" in launch.json');
+    vscode.window.showWarningMessage(
+      'Open a scenario file (.mmu) first, or name one as "program" in launch.json',
+    );
     return undefined;
   }
   const { type, name, ...rest } = configuration;
@@ -62,5 +68,7 @@ async function withScenario(configuration: vscode.DebugConfiguration): Promise<v
 function offerScenarios(): vscode.DebugConfiguration[] {
   const document = activeScenarioFile()?.document;
   if (!document) return [];
-  return outlineScenarios(document.getText()).map(({ name }) => launchConfiguration(document.uri.fsPath, name));
+  return outlineScenarios(document.getText()).map(({ name }) =>
+    launchConfiguration(document.uri.fsPath, name),
+  );
 }

@@ -11,7 +11,7 @@ export function registerNewScenario(): vscode.Disposable {
     const fileName = uri.path.slice(uri.path.lastIndexOf('/') + 1);
     const text = new TextEncoder().encode(scenarioTemplate(scenarioName(fileName)));
     await vscode.workspace.fs.writeFile(uri, text);
-    await vscode.window.showTextDocument(uri);
+    await vscode.window.showTextDocument(uri, { preview: false });
   });
 }
 
@@ -24,7 +24,8 @@ async function askForFile(): Promise<vscode.Uri | undefined> {
     prompt: 'Name of the new scenario file',
     value: 'my-scenario.mmu',
     valueSelection: [0, 'my-scenario'.length],
-    validateInput: value => (/^[^/\\]+$/.test(value) ? undefined : 'a file name without a folder is expected'),
+    validateInput: value =>
+      /^[^/\\]+$/.test(value) ? undefined : 'a file name without a folder is expected',
   });
   if (!answer) return undefined;
   const uri = vscode.Uri.joinPath(folder, answer.endsWith('.mmu') ? answer : `${answer}.mmu`);

@@ -62,12 +62,15 @@ async function copyModel(models: vscode.Uri): Promise<void> {
   const target = vscode.Uri.joinPath(workspace, 'models', ...item.target);
   if (await exists(target)) throw new Refusal(`${target.fsPath} exists already`);
   await vscode.workspace.fs.copy(item.source, target);
-  await vscode.window.showTextDocument(item.open ? vscode.Uri.joinPath(target, item.open) : target);
+  const uri = item.open ? vscode.Uri.joinPath(target, item.open) : target;
+  await vscode.window.showTextDocument(uri, { preview: false });
 }
 
 async function modelItems(models: vscode.Uri): Promise<ModelItem[]> {
   const drivers = vscode.Uri.joinPath(models, 'drivers');
-  const [folders, files] = await Promise.all([models, drivers].map(uri => vscode.workspace.fs.readDirectory(uri)));
+  const [folders, files] = await Promise.all(
+    [models, drivers].map(uri => vscode.workspace.fs.readDirectory(uri)),
+  );
   const kernels = (folders ?? [])
     .filter(([name, type]) => type & vscode.FileType.Directory && name !== 'drivers')
     .sort(byName)

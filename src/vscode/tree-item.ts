@@ -24,7 +24,11 @@ export function treeItem(node: TreeNode, key: string): vscode.TreeItem {
   item.contextValue = ['node', ...node.marks].join(' ');
   item.accessibilityInformation = { label: spoken(node) };
   if (node.origin) {
-    item.command = { command: 'shootdown.showOrigin', title: 'Show Where It Came From', arguments: [node.origin] };
+    item.command = {
+      command: 'shootdown.showOrigin',
+      title: 'Show Where It Came From',
+      arguments: [node.origin],
+    };
   }
   return item;
 }
@@ -41,8 +45,10 @@ function countNodes(node: TreeNode): number {
 }
 
 function icon(node: TreeNode): vscode.ThemeIcon {
-  if (node.marks.includes('freed')) return new vscode.ThemeIcon('error', new vscode.ThemeColor(colours.freed));
-  if (node.marks.includes('stale')) return new vscode.ThemeIcon('warning', new vscode.ThemeColor(colours.stale));
+  if (node.marks.includes('freed'))
+    return new vscode.ThemeIcon('error', new vscode.ThemeColor(colours.freed));
+  if (node.marks.includes('stale'))
+    return new vscode.ThemeIcon('warning', new vscode.ThemeColor(colours.stale));
   const changed = node.marks.includes('changed') ? new vscode.ThemeColor(colours.changed) : undefined;
   return new vscode.ThemeIcon(node.icon, changed);
 }
