@@ -29,6 +29,8 @@ const allowed: Record<string, (string | RegExp)[]> = {
   view: ['session', 'explore', 'trace', ...core],
   debug: [...shown, '@vscode/debugadapter', '@vscode/debugprotocol'],
   vscode: [
+    // The command line's way to files and workers on Node is the extension's too.
+    'cli',
     'debug',
     ...shown,
     'vscode',
