@@ -54,3 +54,30 @@ export function fromWords(low: number, high: number): number {
 export function formatAddress(address: number): string {
   return `0x${(address < 0 ? BigInt.asUintN(64, BigInt(address)) : BigInt(address)).toString(16)}`;
 }
+
+/** `tableIndex` of the address with these two words, without leaving 32-bit arithmetic. */
+export function slotOf(low: number, high: number, level: number): number {
+  if (level < 3) return level === 1 ? (low >>> 12) & 511 : (low >>> 21) & 511;
+  if (level === 3) return ((low >>> 30) | (high << 2)) & 511;
+  return level === 4 ? (high >>> 7) & 511 : (high >>> 16) & 511;
+}
+
+/** Low word of the address rounded down to what one entry at `level` spans. */
+export function prefixLow(low: number, level: number): number {
+  if (level === 1) return low & ~0xfff;
+  if (level === 2) return low & ~0x1fffff;
+  return level === 3 ? low & ~0x3fffffff : 0;
+}
+
+/** High word of the address rounded down to what one entry at `level` spans. */
+export function prefixHigh(high: number, level: number): number {
+  if (level < 4) return high;
+  return level === 4 ? high & ~0x7f : high & ~0xffff;
+}
+
+/** Number of the 4 KiB piece that an address falls into, counted from the start of a leaf at `level`. */
+export function pieceOf(low: number, high: number, level: number): number {
+  if (level === 1) return 0;
+  const piece = slotOf(low, high, 1);
+  return level === 2 ? piece : slotOf(low, high, 2) * 512 + piece;
+}

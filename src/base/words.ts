@@ -35,9 +35,9 @@ export class Words {
 
   /** The word at `index`; 0 where nothing was written. */
   get(index: number): number {
-    if (index < this.fixed) return this.words[index] as number;
+    if (index < this.fixed) return this.words[index] ?? 0;
     const page = this.pages[(index - this.fixed) >>> 9];
-    return page === undefined ? 0 : (page[(index - this.fixed) & 511] as number);
+    return page === undefined ? 0 : (page[(index - this.fixed) & 511] ?? 0);
   }
 
   /** Stores a 32-bit word, journals the old one and updates the hash. */
@@ -69,8 +69,8 @@ export class Words {
   undo(mark: Mark): void {
     assert(mark <= this.length, 'undo: mark lies ahead of the journal');
     while (this.length > mark) {
-      const old = this.journal[--this.length] as number;
-      const index = this.journal[--this.length] as number;
+      const old = this.journal[--this.length] ?? 0;
+      const index = this.journal[--this.length] ?? 0;
       this.store(index, this.get(index), old);
     }
   }

@@ -1,0 +1,200 @@
+/**
+ * A cache of translations (leaves) and of pointers to tables: TLB, paging-structure cache, IOTLB, walk cache, ATC.
+ *
+ * Entries of five words, oldest first, without gaps, so that the order of replacement is part of the state and
+ * nothing else is: flags (register-bits.ts), address (two words, rounded to the span of the level), frame, and the tag
+ * of the address space: the root for a CPU, domain and PASID for the others. A fill into a full cache drops the oldest.
+ */
+import { fromWords, prefixHigh, prefixLow } from '../base/address';
+import type { Layout } from '../base/layout';
+import { spans } from './frames';
+import type { CacheKind, MachineEvent } from './observer';
+import { G, LEAF, LEVEL_MASK, LEVEL_SHIFT, levelOf, MARK, VALID } from './register-bits';
+import type { Wires } from './wires';
+
+/** Why an entry left a cache. */
+export type DropReason = Extract<MachineEvent, { type: 'drop' }>['why'];
+
+const ENTRY_WORDS = 5;
+
+export class EntryCache {
+  readonly kind: CacheKind;
+  readonly owner: number;
+  readonly capacity: number;
+  private readonly wires: Wires;
+  private readonly base: number;
+
+  constructor(wires: Wires, layout: Layout, kind: CacheKind, owner: number, capacity: number) {
+    this.wires = wires;
+    this.kind = kind;
+    this.owner = owner;
+    this.capacity = capacity;
+    this.base = layout.reserve(capacity * ENTRY_WORDS);
+  }
+
+  /** Entries held. */
+  count(): number {
+    let slot = 0;
+    while (slot < this.capacity && this.flags(slot) !== 0) slot++;
+    return slot;
+  }
+
+  /** Flags of the entry in `slot`, 0 when it is empty. */
+  flags(slot: number): number {
+    return this.wires.words.get(this.base + slot * ENTRY_WORDS);
+  }
+
+  /** Frame of the entry in `slot`: the first of a huge leaf. */
+  frame(slot: number): number {
+    return this.wires.words.get(this.base + slot * ENTRY_WORDS + 3);
+  }
+
+  /** Tag of the entry in `slot`. */
+  tag(slot: number): number {
+    return this.wires.words.get(this.base + slot * ENTRY_WORDS + 4);
+  }
+
+  /** First address that the entry in `slot` is for. */
+  address(slot: number): number {
+    const at = this.base + slot * ENTRY_WORDS;
+    return fromWords(this.wires.words.get(at + 1), this.wires.words.get(at + 2));
+  }
+
+  /** Slot of the leaf for an address whose flags include all of `need`, -1 if none does. */
+  findLeaf(tag: number, low: number, high: number, need: number): number {
+    const wanted = need | LEAF;
+    for (let slot = 0; slot < this.capacity; slot++) {
+      const flags = this.flags(slot);
+      if (flags === 0) return -1;
+      if ((flags & wanted) === wanted && this.hasTag(slot, flags, tag) && this.covers(slot, low, high))
+        return slot;
+    }
+    return -1;
+  }
+
+  /** Slot of the pointer that is nearest to the leaf for an address, -1 if there is none. */
+  deepestPointer(tag: number, low: number, high: number): number {
+    let found = -1;
+    let level = LEVEL_MASK;
+    for (let slot = 0; slot < this.capacity; slot++) {
+      const flags = this.flags(slot);
+      if (flags === 0) break;
+      if ((flags & LEAF) !== 0 || (flags & LEVEL_MASK) >= level) continue;
+      if (this.tag(slot) !== tag || !this.covers(slot, low, high)) continue;
+      found = slot;
+      level = flags & LEVEL_MASK;
+    }
+    return found;
+  }
+
+  /** Adds a copy; takes the place of one for the same address, level and tag, or else of the oldest. */
+  fill(tag: number, level: number, low: number, high: number, flags: number, frame: number): void {
+    if (this.capacity === 0) return;
+    const full = flags | VALID | (level << LEVEL_SHIFT);
+    const first = prefixLow(low, level);
+    const firstHigh = prefixHigh(high, level);
+    let slot = this.same(tag, full, first, firstHigh);
+    if (slot === this.capacity) {
+      this.remove(0, 'capacity');
+      slot--;
+    }
+    const words = this.wires.words;
+    const at = this.base + slot * ENTRY_WORDS;
+    words.put(at, full);
+    words.put(at + 1, first);
+    words.put(at + 2, firstHigh);
+    words.put(at + 3, frame);
+    words.put(at + 4, tag);
+    if (this.wires.sink === undefined) return;
+    const address = fromWords(first, firstHigh);
+    this.wires.sink({ type: 'fill', cache: this.kind, owner: this.owner, slot, address, frame, level });
+  }
+
+  /** Drops the entries for an address, of whatever size; global leaves under any tag. */
+  dropCovering(
+    tag: number,
+    low: number,
+    high: number,
+    kinds: 'leaves' | 'pointers' | 'both',
+    why: DropReason,
+  ): void {
+    for (let slot = this.count() - 1; slot >= 0; slot--) {
+      const flags = this.flags(slot);
+      if (!isOfKind(flags, kinds) || !this.hasTag(slot, flags, tag)) continue;
+      if (this.covers(slot, low, high)) this.remove(slot, why);
+    }
+  }
+
+  /** Drops every entry with this tag. */
+  dropTag(tag: number, why: DropReason): void {
+    for (let slot = this.count() - 1; slot >= 0; slot--) if (this.tag(slot) === tag) this.remove(slot, why);
+  }
+
+  /** Drops everything, or everything but global leaves. */
+  dropAll(keepGlobal: boolean, why: DropReason): void {
+    for (let slot = this.count() - 1; slot >= 0; slot--) {
+      if (!keepGlobal || (this.flags(slot) & G) === 0) this.remove(slot, why);
+    }
+  }
+
+  /** Drops the entry in `slot`; younger ones move down. */
+  remove(slot: number, why: DropReason): void {
+    const words = this.wires.words;
+    const sink = this.wires.sink;
+    if (sink !== undefined) {
+      const address = this.address(slot);
+      sink({
+        type: 'drop',
+        cache: this.kind,
+        owner: this.owner,
+        slot,
+        address,
+        frame: this.frame(slot),
+        why,
+      });
+    }
+    const end = this.base + this.count() * ENTRY_WORDS;
+    let at = this.base + slot * ENTRY_WORDS;
+    for (; at + ENTRY_WORDS < end; at++) words.put(at, words.get(at + ENTRY_WORDS));
+    for (; at < end; at++) words.put(at, 0);
+  }
+
+  /** Marks the copies that refer to a frame that is being freed. */
+  markFrame(frame: number): void {
+    const words = this.wires.words;
+    for (let slot = 0; slot < this.capacity; slot++) {
+      const flags = this.flags(slot);
+      if (flags === 0) return;
+      const level = (flags & LEAF) === 0 ? 1 : levelOf(flags);
+      if (spans(this.frame(slot), level, frame)) words.put(this.base + slot * ENTRY_WORDS, flags | MARK);
+    }
+  }
+
+  private same(tag: number, flags: number, low: number, high: number): number {
+    const words = this.wires.words;
+    const identity = LEAF | LEVEL_MASK;
+    for (let slot = 0; slot < this.capacity; slot++) {
+      const at = this.base + slot * ENTRY_WORDS;
+      const held = words.get(at);
+      if (held === 0) return slot;
+      if (((held ^ flags) & identity) !== 0 || words.get(at + 4) !== tag) continue;
+      if (words.get(at + 1) === low && words.get(at + 2) === high) return slot;
+    }
+    return this.capacity;
+  }
+
+  private hasTag(slot: number, flags: number, tag: number): boolean {
+    return (flags & G) !== 0 || this.tag(slot) === tag;
+  }
+
+  private covers(slot: number, low: number, high: number): boolean {
+    const words = this.wires.words;
+    const at = this.base + slot * ENTRY_WORDS;
+    const level = levelOf(words.get(at));
+    return words.get(at + 1) === prefixLow(low, level) && words.get(at + 2) === prefixHigh(high, level);
+  }
+}
+
+function isOfKind(flags: number, kinds: 'leaves' | 'pointers' | 'both'): boolean {
+  return kinds === 'both' || (kinds === 'leaves') === ((flags & LEAF) !== 0);
+}

@@ -1,0 +1,178 @@
+/**
+ * One CPU: CR3, TLB, paging-structure cache, and the registers of the one access it can have under way.
+ *
+ * Simplified: no PCID, so the tag of a copy is the root it was walked from, and a CR3 load empties both caches (global
+ * leaves stay). Lost: copies that outlive a switch of address space.
+ */
+import { highWord, lowWord } from '../base/address';
+import type { Layout } from '../base/layout';
+import { EntryCache } from './cache';
+import { type Frames, pieceFrame } from './frames';
+import type { Agent } from './observer';
+import { D, levelOf, MARK, rootFrame, rootWord, U, VALID, W, WRITE_REQUEST } from './register-bits';
+import { WALK_WORDS, type Walker, type WalkPort } from './walk';
+import type { Wires } from './wires';
+
+/** What one step of an agent came to. */
+export type Outcome = 'more' | 'done' | 'fault' | 'blocked' | 'aborted';
+
+/** Capacities of a CPU's caches. */
+export interface CpuSizes {
+  readonly tlb: number;
+  readonly pagingStructureCache: number;
+}
+
+export class Cpu {
+  readonly tlb: EntryCache;
+  readonly psc: EntryCache;
+  /** Result of the load that was `done` last. No part of the state. */
+  value = 0;
+  /** Whether the last `fault` found a present entry without the rights. No part of the state. */
+  faultPresent = false;
+  private readonly wires: Wires;
+  private readonly frames: Frames;
+  private readonly walker: Walker;
+  private readonly index: number;
+  private readonly agent: Agent;
+  private readonly port: WalkPort;
+  private readonly root: number;
+  private readonly walk: number;
+
+  constructor(wires: Wires, layout: Layout, frames: Frames, walker: Walker, index: number, sizes: CpuSizes) {
+    this.wires = wires;
+    this.frames = frames;
+    this.walker = walker;
+    this.index = index;
+    this.agent = { kind: 'cpu', index };
+    this.root = layout.reserve(1);
+    this.walk = layout.reserve(WALK_WORDS);
+    // An access looks its translation up after the walk: without room for one it could never complete.
+    this.tlb = new EntryCache(wires, layout, 'tlb', index, Math.max(sizes.tlb, 1));
+    this.psc = new EntryCache(wires, layout, 'psc', index, sizes.pagingStructureCache);
+    this.port = { agent: this.agent, leaves: this.tlb, pointers: this.psc, isIommu: false };
+  }
+
+  /** Root frame in CR3, -1 for none. */
+  cr3(): number {
+    return rootFrame(this.rootRegister());
+  }
+
+  /** Loads CR3: empties both caches but for global leaves. */
+  loadCr3(root: number): void {
+    this.wires.words.put(this.root, rootWord(root, this.frames.isFree(root)));
+    this.wires.sink?.({ type: 'cr3', cpu: this.index, root });
+    this.abandonWalk();
+    this.tlb.dropAll(true, 'flush');
+    this.psc.dropAll(false, 'flush');
+  }
+
+  /** INVLPG: the leaf for the address, global or not, and every pointer of the address space. */
+  invlpg(address: number): void {
+    const tag = this.rootTag();
+    this.wires.sink?.({ type: 'flush-tlb', cpu: this.index, address });
+    this.walker.restart(this.walk);
+    this.tlb.dropCovering(tag, lowWord(address), highWord(address), 'leaves', 'invlpg');
+    this.psc.dropTag(tag, 'invlpg');
+  }
+
+  /** Empties both caches, global leaves included. */
+  flush(): void {
+    this.wires.sink?.({ type: 'flush-tlb', cpu: this.index, address: null });
+    this.walker.restart(this.walk);
+    this.tlb.dropAll(false, 'flush');
+    this.psc.dropAll(false, 'flush');
+  }
+
+  /** Clears the registers of the access under way: it starts over. */
+  abandonWalk(): void {
+    for (let word = 0; word < WALK_WORDS; word++) this.wires.words.put(this.walk + word, 0);
+  }
+
+  /** One step of an access: lookup and access when the TLB grants it, else one level of the walk. */
+  access(address: number, write: boolean, value: number): Outcome {
+    const words = this.wires.words;
+    const low = lowWord(address);
+    const high = highWord(address);
+    const header = words.get(this.walk);
+    const isUnderWay = header !== 0 && this.isFor(header, low, high, write);
+    if (!isUnderWay) {
+      if (header !== 0) this.abandonWalk();
+      this.wires.hooks.issued(this.agent, 0, address, write);
+    }
+    if (!isUnderWay || levelOf(header) === 0) {
+      const slot = this.tlb.findLeaf(this.rootTag(), low, high, write ? U | W | D : U);
+      if (slot >= 0) {
+        if (isUnderWay) this.abandonWalk();
+        this.complete(slot, address, low, high, write, value);
+        return 'done';
+      }
+      if (!isUnderWay) {
+        words.put(this.walk, VALID | (write ? WRITE_REQUEST : 0));
+        words.put(this.walk + 1, low);
+        words.put(this.walk + 2, high);
+      }
+    }
+    const result = this.walker.step(this.port, this.walk, 0, this.rootTag(), this.rootRegister(), write);
+    if (result === 'leaf') this.walker.restart(this.walk);
+    if (result === 'leaf' || result === 'more') return 'more';
+    return this.fault(low, high, result === 'denied');
+  }
+
+  /** Marks what refers to a frame that is being freed. */
+  markFrame(frame: number): void {
+    const register = this.rootRegister();
+    if (rootFrame(register) === frame) this.wires.words.put(this.root, register | 1);
+    this.walker.markFrame(this.walk, frame);
+    this.tlb.markFrame(frame);
+    this.psc.markFrame(frame);
+  }
+
+  /** Whether no access is under way. */
+  isIdle(): boolean {
+    return this.wires.words.get(this.walk) === 0;
+  }
+
+  private isFor(header: number, low: number, high: number, write: boolean): boolean {
+    const words = this.wires.words;
+    if (words.get(this.walk + 1) !== low || words.get(this.walk + 2) !== high) return false;
+    return ((header & WRITE_REQUEST) !== 0) === write;
+  }
+
+  private rootRegister(): number {
+    return this.wires.words.get(this.root);
+  }
+
+  /** The mark of the root does not change which copies are found. */
+  private rootTag(): number {
+    return this.rootRegister() >> 1;
+  }
+
+  private complete(
+    slot: number,
+    address: number,
+    low: number,
+    high: number,
+    write: boolean,
+    value: number,
+  ): void {
+    const flags = this.tlb.flags(slot);
+    const frame = pieceFrame(this.tlb.frame(slot), low, high, levelOf(flags));
+    const word = (low & 4095) >>> 3;
+    if (write) this.frames.write(frame, word, value);
+    else this.value = this.frames.read(frame, word);
+    this.wires.hooks.accessed(this.agent, 0, address, write, frame, (flags & MARK) !== 0);
+    if (this.wires.sink === undefined) return;
+    const seen = write ? value : this.value;
+    this.wires.sink({ type: 'access', by: this.agent, pasid: 0, address, write, frame, value: seen });
+  }
+
+  /** A fault drops the copies used for its address, so that the access can be repeated once the fault is handled. */
+  private fault(low: number, high: number, present: boolean): Outcome {
+    this.faultPresent = present;
+    this.abandonWalk();
+    const tag = this.rootTag();
+    this.tlb.dropCovering(tag, low, high, 'leaves', 'fault');
+    this.psc.dropCovering(tag, low, high, 'pointers', 'fault');
+    return 'fault';
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * One device behind an IOMMU: its device table entry (domain, and what is on), its PASID table, its translation cache
+ * (ATC) and the DMA of its programs. The ATS agent of the device carries its translation requests and sends the
+ * completions of invalidations.
+ *
+ * Simplified: the PASID table has 32 entries, and a device is a domain of its own.
+ */
+import type { Layout } from '../base/layout';
+import { EntryCache } from './cache';
+import type { DeviceConfig } from './config';
+import type { Outcome } from './cpu';
+import { Dma } from './dma';
+import type { Frames } from './frames';
+import type { Iommu } from './iommu';
+import type { Agent } from './observer';
+import { rootFrame, rootWord } from './register-bits';
+import type { Walker, WalkPort } from './walk';
+import type { Wires } from './wires';
+
+/** Entries of a PASID table. */
+export const PASIDS = 32;
+
+/** Statuses of COMPLETE_PPR. */
+export const PPR_SUCCESS = 0;
+export const PPR_INVALID = 1;
+export const PPR_FAILURE = 15;
+
+/** Bits of the device's status word. */
+const PRI_OFF = 1 << 0;
+const FAILED = 1 << 1;
+/** An ATS invalidation was carried out whose completion has not been sent. */
+const INVALIDATING = 1 << 2;
+
+export class Device {
+  readonly index: number;
+  readonly config: DeviceConfig;
+  readonly iommu: Iommu;
+  readonly agent: Agent;
+  readonly atc: EntryCache;
+  readonly port: WalkPort;
+  readonly programs: readonly Dma[];
+  private readonly wires: Wires;
+  private readonly frames: Frames;
+  private readonly status: number;
+  private readonly pasidTable: number;
+
+  constructor(
+    wires: Wires,
+    layout: Layout,
+    frames: Frames,
+    walker: Walker,
+    iommu: Iommu,
+    config: DeviceConfig,
+    index: number,
+    programs: readonly number[],
+  ) {
+    this.wires = wires;
+    this.frames = frames;
+    this.index = index;
+    this.config = config;
+    this.iommu = iommu;
+    this.agent = { kind: 'device', index };
+    this.status = layout.reserve(1);
+    this.pasidTable = layout.reserve(PASIDS);
+    this.atc = new EntryCache(wires, layout, 'atc', index, config.atc);
+    this.port = { agent: this.agent, leaves: iommu.iotlb, pointers: iommu.walkCache, isIommu: true };
+    this.programs = programs.map(program => new Dma(wires, layout, frames, walker, this, program));
+  }
+
+  /** Whether the device translates through a cache of its own. */
+  hasAts(): boolean {
+    return this.config.atc > 0;
+  }
+
+  /** Whether the device may send page requests. */
+  hasPri(): boolean {
+    return this.hasAts() && this.config.requests > 0 && (this.statusWord() & (PRI_OFF | FAILED)) === 0;
+  }
+
+  /** Whether the device gave up. */
+  hasFailed(): boolean {
+    return (this.statusWord() & FAILED) !== 0;
+  }
+
+  /** Whether the completion of an ATS invalidation is outstanding. */
+  isInvalidating(): boolean {
+    return (this.statusWord() & INVALIDATING) !== 0;
+  }
+
+  /** Domain number in the device table entry. */
+  domain(): number {
+    return this.index + 1;
+  }
+
+  /** Tag under which the IOMMU and the ATC keep copies of an address space. */
+  tag(pasid: number): number {
+    return this.domain() * 4096 + pasid;
+  }
+
+  /** Word of the PASID table: a root and its mark. */
+  rootRegister(pasid: number): number {
+    return 0 <= pasid && pasid < PASIDS ? this.wires.words.get(this.pasidTable + pasid) : 0;
+  }
+
+  /** Writes the PASID table entry; -1 clears it. Invalidates nothing. */
+  setRoot(pasid: number, root: number): void {
+    if (pasid < 0 || PASIDS <= pasid) return;
+    this.wires.words.put(this.pasidTable + pasid, rootWord(root, this.frames.isFree(root)));
+    this.wires.sink?.({ type: 'gcr3', device: this.index, pasid, root: root < 0 ? null : root });
+  }
+
+  /** The device gives up: every DMA from now on is aborted. */
+  fail(pasid: number, address: number): void {
+    this.setStatus(FAILED);
+    this.wires.hooks.deviceFailed(this.index, pasid, address);
+    this.wires.sink?.({ type: 'device-failed', device: this.index, pasid, address });
+  }
+
+  /** Lowest index that no outstanding page request uses, -1 when the allocation is used up. */
+  freeTag(): number {
+    for (let tag = 0; tag < this.config.requests; tag++) {
+      if (!this.programs.some(program => program.hasPageRequest(tag))) return tag;
+    }
+    return -1;
+  }
+
+  /**
+   * COMPLETE_PPR arrives. A request that has not reached the log yet is not outstanding for software: a response with
+   * its index answers an earlier request once more, and is dropped.
+   * Simplified: a real device would take it for the answer to the new request.
+   */
+  respond(pasid: number, tag: number, status: number): void {
+    const program = this.programs.find(candidate => candidate.awaitsResponse(pasid, tag));
+    this.wires.hooks.pageResponse(this.index, pasid, tag, program !== undefined);
+    const address = program?.address() ?? 0;
+    const text = `${program === undefined ? 'unexpected ' : ''}${statusName(status)}`;
+    this.wires.sink?.({ type: 'page-response', device: this.index, pasid, address, tag, text });
+    if (program === undefined) return;
+    program.takeResponse(status === PPR_SUCCESS);
+    if (status !== PPR_FAILURE) return;
+    this.setStatus(PRI_OFF);
+    for (const other of this.programs) if (other.hasPageRequest()) other.takeResponse(false);
+  }
+
+  /** INVALIDATE_IOTLB_PAGES arrives: copies are dropped at once, the completion follows when it may. */
+  invalidate(pasid: number, low: number, high: number, all: boolean): void {
+    if (!this.hasAts()) return;
+    if (all) this.atc.dropTag(this.tag(pasid), 'command');
+    else this.atc.dropCovering(this.tag(pasid), low, high, 'leaves', 'command');
+    for (const program of this.programs) program.atcInvalidated(pasid, low, high, all);
+    this.setStatus(INVALIDATING);
+  }
+
+  /** How many actions the ATS agent has: one a request, one for a completion that can be sent. */
+  atsChoices(): number {
+    let choices = this.canComplete() ? 1 : 0;
+    for (const program of this.programs) if (program.hasRequest()) choices++;
+    return choices;
+  }
+
+  /** Advances a request by a step, or, as the last choice, sends the completion. */
+  atsStep(choice: number): Outcome {
+    let left = choice;
+    for (const program of this.programs) if (program.hasRequest() && left-- === 0) return program.translate();
+    if (left !== 0 || !this.canComplete()) return 'blocked';
+    this.wires.words.put(this.status, this.statusWord() & ~INVALIDATING);
+    const text = `ATS invalidation completed by ${this.config.name}`;
+    this.wires.sink?.({ type: 'command', iommu: this.iommu.index, phase: 'carried-out', text });
+    return 'done';
+  }
+
+  /** Marks what refers to a frame that is being freed. */
+  markFrame(frame: number): void {
+    for (let pasid = 0; pasid < PASIDS; pasid++) {
+      const register = this.rootRegister(pasid);
+      if (rootFrame(register) === frame) this.wires.words.put(this.pasidTable + pasid, register | 1);
+    }
+    this.atc.markFrame(frame);
+    for (const program of this.programs) program.markFrame(frame);
+  }
+
+  private canComplete(): boolean {
+    return this.isInvalidating() && !this.programs.some(program => program.mustFinish());
+  }
+
+  private statusWord(): number {
+    return this.wires.words.get(this.status);
+  }
+
+  private setStatus(bit: number): void {
+    this.wires.words.put(this.status, this.statusWord() | bit);
+  }
+}
+
+/** Name of a response as the tables of PCIe have it. */
+export function statusName(status: number): string {
+  if (status === PPR_SUCCESS) return 'SUCCESS';
+  return status === PPR_FAILURE ? 'FAILURE' : 'INVALID';
+}

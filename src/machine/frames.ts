@@ -1,0 +1,233 @@
+/**
+ * Physical memory: frames of 512 words, free, data or page table, and the allocator that hands them out.
+ *
+ * Fixed words: the lowest free frame, the number of huge leaves in all tables, one bit per frame in use, and per frame
+ * its kind (0 free, 1 data, level + 1 for a table) with the number of present entries that refer to it.
+ * All of them follow from the contents, so equal contents give equal states. Counting references makes the free of a
+ * frame that nothing maps cheap: only a frame that is still mapped has its entries searched for and marked.
+ *
+ * A word of a free frame is stored XOR `POISON`, so that a freed frame needs no writing to read as poison.
+ */
+import { pieceOf } from '../base/address';
+import { assert } from '../base/assert';
+import type { Layout } from '../base/layout';
+import { FRAME_WORDS } from '../base/words';
+import { FRAME_MAX, POISON, PTE, pteFrame } from './entry-format';
+import type { Wires } from './wires';
+
+/** Values of `frameKind`. */
+export const FREE = 0;
+export const DATA = 1;
+export const TABLE = 2;
+
+const KIND_MASK = 15;
+const REFERENCE = 16;
+const LEVEL_MAX = 5;
+
+export class Frames {
+  readonly count: number;
+  private readonly wires: Wires;
+  private readonly lowest: number;
+  private readonly huge: number;
+  private readonly used: number;
+  private readonly meta: number;
+
+  constructor(wires: Wires, layout: Layout, count: number) {
+    assert(count <= FRAME_MAX, 'Frames: an entry can name 2^20 frames');
+    this.wires = wires;
+    this.count = count;
+    this.lowest = layout.reserve(1);
+    this.huge = layout.reserve(1);
+    this.used = layout.reserve(Math.ceil(count / 32));
+    this.meta = layout.reserve(count);
+  }
+
+  /** 0 free (also for a number beyond memory), 1 data, 2 table. */
+  kind(frame: number): number {
+    return Math.min(this.state(frame), TABLE);
+  }
+
+  /** Level of a table, 0 for other frames. */
+  level(frame: number): number {
+    return Math.max(this.state(frame) - 1, 0);
+  }
+
+  /** Lowest free frame, zeroed, -1 when none is left. */
+  allocData(): number {
+    return this.alloc(DATA);
+  }
+
+  /** Lowest free frame as an empty table, -1 when none is left. */
+  allocTable(level: number): number {
+    assert(1 <= level && level <= LEVEL_MAX, 'allocTable: no such level');
+    return this.alloc(level + 1);
+  }
+
+  /** Returns a frame: poisons it and marks the entries that still refer to it. False if it was free already. */
+  free(frame: number): boolean {
+    const state = this.state(frame);
+    if (state === FREE) return false;
+    const words = this.wires.words;
+    this.clear(frame, state > DATA);
+    words.put(this.used + (frame >>> 5), words.get(this.used + (frame >>> 5)) & ~(1 << (frame & 31)));
+    words.put(this.meta + frame, words.get(this.meta + frame) & ~KIND_MASK);
+    if (frame < words.get(this.lowest)) words.put(this.lowest, frame);
+    this.markEntries(frame);
+    this.wires.sink?.({ type: 'free-frame', frame, kind: state === DATA ? 'data' : 'table' });
+    return true;
+  }
+
+  /** A word of any frame: data, entry, or poison. */
+  read(frame: number, slot: number): number {
+    if (!this.exists(frame)) return POISON;
+    const words = this.wires.words;
+    const word = words.get(words.frameIndex(frame, slot));
+    return this.state(frame) === FREE ? word ^ POISON : word;
+  }
+
+  /** Stores a word of any frame; beyond memory nothing happens. Used by data accesses and for A and D. */
+  write(frame: number, slot: number, value: number): void {
+    if (!this.exists(frame)) return;
+    const words = this.wires.words;
+    const index = words.frameIndex(frame, slot);
+    const state = this.state(frame);
+    if (state > DATA) this.replace(words.get(index), value);
+    words.put(index, state === FREE ? value ^ POISON : value);
+  }
+
+  /**
+   * Stores an entry for software. The mark is not software's to set: a new entry has none, unless it refers to a free
+   * frame, or is made from a marked value (read before, or now in the same slot with the same frame).
+   */
+  store(frame: number, slot: number, value: number): void {
+    const old = this.read(frame, slot);
+    const stored = this.isDangling(old, value) ? value | PTE.DANGLING : value & ~PTE.DANGLING;
+    this.wires.hooks.entryStoring(frame, slot, old, stored);
+    this.write(frame, slot, stored);
+    this.wires.sink?.({ type: 'store-entry', frame, slot, old, value: stored });
+  }
+
+  /** Slot of the next non-empty entry in [from, to), -1 if there is none. */
+  nextPopulated(frame: number, from: number, to: number): number {
+    const end = Math.min(to, FRAME_WORDS);
+    if (this.state(frame) === FREE) {
+      for (let slot = from; slot < end; slot++) if (this.read(frame, slot) !== 0) return slot;
+      return -1;
+    }
+    const page = this.wires.words.framePage(frame);
+    if (page === undefined) return -1;
+    for (let slot = from; slot < end; slot++) if (page[slot] !== 0) return slot;
+    return -1;
+  }
+
+  /** Whether a pointer to this frame made now is a pointer to a freed one. */
+  isFree(frame: number): boolean {
+    return this.exists(frame) && this.state(frame) === FREE;
+  }
+
+  /** Number of present entries in tables that refer to a frame (of a huge leaf: to its first). */
+  references(frame: number): number {
+    return this.exists(frame) ? Math.floor(this.wires.words.get(this.meta + frame) / REFERENCE) : 0;
+  }
+
+  private exists(frame: number): boolean {
+    return 0 <= frame && frame < this.count;
+  }
+
+  private state(frame: number): number {
+    return this.exists(frame) ? this.wires.words.get(this.meta + frame) & KIND_MASK : FREE;
+  }
+
+  private isDangling(old: number, value: number): boolean {
+    if ((value & PTE.P) === 0) return false;
+    if ((value & PTE.DANGLING) !== 0 || this.isFree(pteFrame(value))) return true;
+    const marked = PTE.P | PTE.DANGLING;
+    return (old & marked) === marked && pteFrame(old) === pteFrame(value);
+  }
+
+  private alloc(state: number): number {
+    const words = this.wires.words;
+    const frame = words.get(this.lowest);
+    if (frame >= this.count) return -1;
+    this.clear(frame, false);
+    words.put(this.used + (frame >>> 5), words.get(this.used + (frame >>> 5)) | (1 << (frame & 31)));
+    words.put(this.meta + frame, words.get(this.meta + frame) | state);
+    words.put(this.lowest, this.nextFree(frame + 1));
+    this.wires.sink?.({ type: 'alloc-frame', frame, kind: state === DATA ? 'data' : 'table' });
+    return frame;
+  }
+
+  private nextFree(from: number): number {
+    const words = this.wires.words;
+    let frame = from;
+    while (frame < this.count) {
+      const free = ~words.get(this.used + (frame >>> 5)) & (-1 << (frame & 31));
+      if (free !== 0) return Math.min((frame & ~31) + (31 - Math.clz32(free & -free)), this.count);
+      frame = (frame & ~31) + 32;
+    }
+    return this.count;
+  }
+
+  private clear(frame: number, isTable: boolean): void {
+    const words = this.wires.words;
+    const page = words.framePage(frame);
+    if (page === undefined) return;
+    const base = words.frameIndex(frame, 0);
+    for (let slot = 0; slot < FRAME_WORDS; slot++) {
+      const word = page[slot] ?? 0;
+      if (word === 0) continue;
+      if (isTable) this.replace(word, 0);
+      words.put(base + slot, 0);
+    }
+  }
+
+  /** Keeps the counts of references when an entry of a table changes. */
+  private replace(old: number, value: number): void {
+    const counted = PTE.P | PTE.PS | (FRAME_MAX << 12);
+    if (((old ^ value) & counted) === 0) return;
+    this.count1(old, -1);
+    this.count1(value, 1);
+  }
+
+  private count1(value: number, change: number): void {
+    if ((value & PTE.P) === 0) return;
+    const words = this.wires.words;
+    const frame = pteFrame(value);
+    if (frame < this.count) words.put(this.meta + frame, words.get(this.meta + frame) + change * REFERENCE);
+    if ((value & PTE.PS) !== 0) words.put(this.huge, words.get(this.huge) + change);
+  }
+
+  private markEntries(frame: number): void {
+    const words = this.wires.words;
+    const anyHuge = words.get(this.huge) > 0;
+    let left = this.references(frame);
+    if (left === 0 && !anyHuge) return;
+    for (let table = 0; table < this.count && (left > 0 || anyHuge); table++) {
+      const level = this.level(table);
+      const page = level === 0 ? undefined : words.framePage(table);
+      if (page === undefined) continue;
+      const base = words.frameIndex(table, 0);
+      for (let slot = 0; slot < FRAME_WORDS; slot++) {
+        const value = page[slot] ?? 0;
+        if ((value & PTE.P) === 0 || !refersTo(value, level, frame)) continue;
+        if (pteFrame(value) === frame) left--;
+        words.put(base + slot, value | PTE.DANGLING);
+      }
+    }
+  }
+}
+
+function refersTo(value: number, level: number, frame: number): boolean {
+  return spans(pteFrame(value), (value & PTE.PS) !== 0 ? level : 1, frame);
+}
+
+/** Whether the leaf of `level` whose first frame is `first` maps `frame`. */
+export function spans(first: number, level: number, frame: number): boolean {
+  const frames = level === 2 ? 512 : level === 3 ? 512 * 512 : 1;
+  return first <= frame && frame < first + frames;
+}
+
+/** Frame of the 4 KiB piece for an address in a leaf of `level` that begins at frame `first`. */
+export function pieceFrame(first: number, low: number, high: number, level: number): number {
+  return first + pieceOf(low, high, level);
+}

@@ -1,0 +1,315 @@
+/**
+ * One IOMMU as the AMD one is seen by its driver: IOTLB and walk cache tagged by domain and PASID, a command queue
+ * with its processor, a page-request log with its writer, and an event log.
+ *
+ * An invalidation is carried out when the processor reaches it, not when it is queued. COMPLETION_WAIT stays at the
+ * head until what the invalidations before it must wait for is over, and so holds back the commands after it.
+ * Simplified: the event log keeps its first four entries and an overflow bit; nothing consumes them. Page requests
+ * are groups of one.
+ */
+import { alignDown, formatAddress, fromWords, highWord, lowWord, PAGE_SIZE } from '../base/address';
+import type { Layout } from '../base/layout';
+import { EntryCache } from './cache';
+import type { IommuConfig } from './config';
+import type { Outcome } from './cpu';
+import { type Device, statusName } from './device';
+import { Fifo } from './fifo';
+import type { Wires } from './wires';
+
+const EVENT_LOG = 4;
+
+/** Types of command. */
+const INVALIDATE_IOMMU_PAGES = 1;
+const INVALIDATE_IOTLB_PAGES = 2;
+const COMPLETION_WAIT = 3;
+const COMPLETE_PPR = 4;
+
+/** Names of the commands, as the AMD manual has them. */
+export type CommandName =
+  | 'INVALIDATE_IOMMU_PAGES'
+  | 'INVALIDATE_IOTLB_PAGES'
+  | 'COMPLETION_WAIT'
+  | 'COMPLETE_PPR';
+
+const names: readonly CommandName[] = [
+  'INVALIDATE_IOMMU_PAGES',
+  'INVALIDATE_IOTLB_PAGES',
+  'COMPLETION_WAIT',
+  'COMPLETE_PPR',
+];
+
+/**
+ * Command words: type 0..2, all 3, pde 4, status 5..8, pasid 9..20, device 21..28; address (two words); tag or thread.
+ * Log words: valid 0, write 1, last 2, tag 3..11, pasid 12..23, device 24..31; address (two words).
+ */
+const ALL = 1 << 3;
+const PDE = 1 << 4;
+
+/** A queued command, for views. */
+export interface Command {
+  readonly name: CommandName;
+  /** Device index, -1 for a completion wait. */
+  readonly device: number;
+  readonly pasid: number;
+  readonly address: number;
+  readonly all: boolean;
+  readonly pde: boolean;
+  readonly tag: number;
+  readonly status: number;
+  /** Thread that waits, -1 for other commands. */
+  readonly thread: number;
+  readonly text: string;
+}
+
+/** An entry of the page-request log. */
+export interface PageRequest {
+  readonly device: number;
+  readonly pasid: number;
+  readonly address: number;
+  readonly tag: number;
+  readonly write: boolean;
+  readonly last: boolean;
+}
+
+/** An entry of the event log. */
+export interface FaultRecord {
+  readonly device: number;
+  readonly pasid: number;
+  readonly address: number;
+  readonly write: boolean;
+}
+
+export class Iommu {
+  readonly index: number;
+  readonly config: IommuConfig;
+  readonly iotlb: EntryCache;
+  readonly walkCache: EntryCache;
+  devices: readonly Device[] = [];
+  private readonly wires: Wires;
+  private readonly commands: Fifo;
+  private readonly log: Fifo;
+  private readonly events: Fifo;
+  private readonly overflow: number;
+
+  constructor(wires: Wires, layout: Layout, index: number, config: IommuConfig) {
+    this.wires = wires;
+    this.index = index;
+    this.config = config;
+    this.iotlb = new EntryCache(wires, layout, 'iotlb', index, config.iotlb);
+    this.walkCache = new EntryCache(wires, layout, 'walk-cache', index, config.walkCache);
+    this.commands = new Fifo(wires, layout, config.commandQueue, 4);
+    this.log = new Fifo(wires, layout, config.pprLog, 3);
+    this.events = new Fifo(wires, layout, EVENT_LOG, 3);
+    this.overflow = layout.reserve(1);
+  }
+
+  /** Queues the invalidation of one address, or all, of a PASID; false if the queue is full. */
+  queueInvalidatePages(device: number, pasid: number, address: number, all: boolean, pde: boolean): boolean {
+    return this.queue(INVALIDATE_IOMMU_PAGES | (all ? ALL : 0) | (pde ? PDE : 0), device, pasid, address, 0);
+  }
+
+  /** Queues an ATS invalidation; false if the queue is full. */
+  queueInvalidateIotlb(device: number, pasid: number, address: number, all: boolean): boolean {
+    return this.queue(INVALIDATE_IOTLB_PAGES | (all ? ALL : 0), device, pasid, address, 0);
+  }
+
+  /** Queues a completion wait; false if the queue is full. */
+  queueCompletionWait(thread: number): boolean {
+    return this.queue(COMPLETION_WAIT, 0, 0, 0, thread);
+  }
+
+  /** Queues a page response; false if the queue is full. */
+  queueCompletePpr(device: number, pasid: number, tag: number, status: number): boolean {
+    return this.queue(COMPLETE_PPR | ((status & 15) << 5), device, pasid, 0, tag);
+  }
+
+  /** Whether a completion wait of this thread is still queued. */
+  isWaiting(thread: number): boolean {
+    for (let record = 0; ; record++) {
+      const word = this.commands.get(record, 0);
+      if (word === 0) return false;
+      if ((word & 7) === COMPLETION_WAIT && this.commands.get(record, 3) === thread) return true;
+    }
+  }
+
+  /** Whether the command processor can carry out the command at the head. */
+  isReady(): boolean {
+    const word = this.commands.get(0, 0);
+    return word !== 0 && ((word & 7) !== COMPLETION_WAIT || this.isWaitDue());
+  }
+
+  /** Carries out the command at the head. */
+  commandStep(): Outcome {
+    if (!this.isReady()) return 'blocked';
+    const word = this.commands.get(0, 0);
+    const low = this.commands.get(0, 1);
+    const high = this.commands.get(0, 2);
+    const last = this.commands.get(0, 3);
+    if (this.wires.sink !== undefined) this.announce('carried-out', this.describe(0).text);
+    this.commands.shift();
+    const pasid = (word >>> 9) & 4095;
+    const device = this.deviceAt((word >>> 21) & 255);
+    if (device === undefined) return 'done';
+    switch (word & 7) {
+      case INVALIDATE_IOMMU_PAGES:
+        this.invalidatePages(device, pasid, low, high, word);
+        break;
+      case INVALIDATE_IOTLB_PAGES:
+        device.invalidate(pasid, low, high, (word & ALL) !== 0);
+        break;
+      case COMPLETE_PPR:
+        device.respond(pasid, last, (word >>> 5) & 15);
+        break;
+    }
+    return 'done';
+  }
+
+  /** Whether the page-request writer has a request to write, and room for it. */
+  hasUnlogged(): boolean {
+    if (this.log.count() >= this.log.capacity) return false;
+    return this.devices.some(device => device.programs.some(program => program.hasUnloggedPageRequest()));
+  }
+
+  /** Moves one page request into the log: the lowest device first. */
+  pprStep(): Outcome {
+    if (!this.hasUnlogged()) return 'blocked';
+    for (const device of this.devices) {
+      const program = device.programs.find(candidate => candidate.hasUnloggedPageRequest());
+      if (program === undefined) continue;
+      const flags = 1 | (program.isWrite() ? 2 : 0) | 4 | (program.groupIndex() << 3);
+      const address = alignDown(program.address(), PAGE_SIZE);
+      const word = flags | (program.pasid() << 12) | (device.index << 24);
+      this.log.push(word, lowWord(address), highWord(address));
+      program.pageRequestLogged();
+      break;
+    }
+    return 'done';
+  }
+
+  /** Entries in the page-request log. */
+  pprCount(): number {
+    return this.log.count();
+  }
+
+  /** Drops the oldest entry of the page-request log. */
+  pprConsume(): void {
+    this.log.shift();
+  }
+
+  /** Entry of the page-request log; zeros where there is none. */
+  pprFields(record: number): PageRequest {
+    const word = this.log.get(record, 0);
+    return {
+      device: word >>> 24,
+      pasid: (word >>> 12) & 4095,
+      address: fromWords(this.log.get(record, 1), this.log.get(record, 2)),
+      tag: (word >>> 3) & 511,
+      write: (word & 2) !== 0,
+      last: (word & 4) !== 0,
+    };
+  }
+
+  /** Logs an IO page fault; a full log keeps what it has and notes the overflow. */
+  logFault(device: number, pasid: number, address: number, write: boolean): void {
+    const word = 1 | (write ? 2 : 0) | (pasid << 2) | (device << 14);
+    if (!this.events.push(word, lowWord(address), highWord(address))) this.wires.words.put(this.overflow, 1);
+    this.wires.sink?.({ type: 'io-page-fault', device, pasid, address, write });
+  }
+
+  /** Whether a fault was lost because the event log was full. */
+  hasOverflow(): boolean {
+    return this.wires.words.get(this.overflow) !== 0;
+  }
+
+  /** Faults logged. */
+  faults(): FaultRecord[] {
+    return Array.from({ length: this.events.count() }, (_, record) => {
+      const word = this.events.get(record, 0);
+      const address = fromWords(this.events.get(record, 1), this.events.get(record, 2));
+      return { device: word >>> 14, pasid: (word >>> 2) & 4095, address, write: (word & 2) !== 0 };
+    });
+  }
+
+  /** Commands queued, the next one first. */
+  queued(): Command[] {
+    return Array.from({ length: this.commands.count() }, (_, record) => this.describe(record));
+  }
+
+  /** Whether no command is queued and no page request is unread. */
+  isIdle(): boolean {
+    return this.commands.get(0, 0) === 0 && this.log.get(0, 0) === 0;
+  }
+
+  /** Marks what refers to a frame that is being freed. */
+  markFrame(frame: number): void {
+    this.iotlb.markFrame(frame);
+    this.walkCache.markFrame(frame);
+  }
+
+  private queue(flags: number, device: number, pasid: number, address: number, last: number): boolean {
+    const own = device - (this.devices[0]?.index ?? 0);
+    const word = flags | ((pasid & 4095) << 9) | ((own & 255) << 21);
+    if (!this.commands.push(word, lowWord(address), highWord(address), last)) return false;
+    if (this.wires.sink !== undefined) this.announce('queued', this.describe(this.commands.count() - 1).text);
+    return true;
+  }
+
+  private deviceAt(own: number): Device | undefined {
+    return this.devices[own];
+  }
+
+  /** Commands before the wait were carried out when it is at the head; what they must wait for may still be under way. */
+  private isWaitDue(): boolean {
+    for (const device of this.devices) {
+      if (device.isInvalidating()) return false;
+      if (!device.hasAts() && device.programs.some(program => program.mustFinish())) return false;
+    }
+    return true;
+  }
+
+  private invalidatePages(device: Device, pasid: number, low: number, high: number, word: number): void {
+    const all = (word & ALL) !== 0;
+    const pde = (word & PDE) !== 0;
+    const tag = device.tag(pasid);
+    if (all) this.iotlb.dropTag(tag, 'command');
+    else this.iotlb.dropCovering(tag, low, high, 'leaves', 'command');
+    if (pde && all) this.walkCache.dropTag(tag, 'command');
+    else if (pde) this.walkCache.dropCovering(tag, low, high, 'pointers', 'command');
+    for (const other of this.devices) {
+      for (const program of other.programs) program.iommuInvalidated(device, pasid, low, high, all, pde);
+    }
+  }
+
+  private announce(phase: 'queued' | 'carried-out', text: string): void {
+    this.wires.sink?.({ type: 'command', iommu: this.index, phase, text });
+  }
+
+  private describe(record: number): Command {
+    const word = this.commands.get(record, 0);
+    const name = names[(word & 7) - 1] ?? 'COMPLETION_WAIT';
+    const isWait = name === 'COMPLETION_WAIT';
+    const last = this.commands.get(record, 3);
+    const fields = {
+      name,
+      device: isWait ? -1 : (this.deviceAt((word >>> 21) & 255)?.index ?? -1),
+      pasid: (word >>> 9) & 4095,
+      address: fromWords(this.commands.get(record, 1), this.commands.get(record, 2)),
+      all: (word & ALL) !== 0,
+      pde: (word & PDE) !== 0,
+      tag: name === 'COMPLETE_PPR' ? last : -1,
+      status: (word >>> 5) & 15,
+      thread: isWait ? last : -1,
+    };
+    return { ...fields, text: commandText(fields) };
+  }
+}
+
+function commandText(command: Omit<Command, 'text'>): string {
+  if (command.name === 'COMPLETION_WAIT') return `COMPLETION_WAIT thread ${command.thread}`;
+  const target = command.name === 'INVALIDATE_IOMMU_PAGES' ? 'domain' : 'device';
+  const number = target === 'domain' ? command.device + 1 : command.device;
+  const head = `${command.name} ${target} ${number} pasid ${command.pasid}`;
+  if (command.name === 'COMPLETE_PPR') return `${head} tag ${command.tag} ${statusName(command.status)}`;
+  const range = command.all ? 'all' : formatAddress(command.address);
+  return `${head} ${range}${command.pde ? ' PDE' : ''}`;
+}

@@ -1,0 +1,172 @@
+/**
+ * The page walk, one level a step, for CPUs and IOMMUs alike.
+ *
+ * Registers of a walk are four words: flags (register-bits.ts), the address (two words), and the frame of the table to
+ * read next. A step is atomic: it reads one entry and sets A in it, and D in a leaf for a store. Absent entries are
+ * never cached. What is filled inherits the mark of every pointer on the way.
+ */
+import { fromWords, highWord, lowWord, slotOf } from '../base/address';
+import type { EntryCache } from './cache';
+import { PTE, pteFrame, type TableFormat } from './entry-format';
+import { type Frames, pieceFrame, TABLE } from './frames';
+import type { Agent } from './observer';
+import {
+  D,
+  G,
+  GATHERED,
+  LEAF,
+  LEVEL_MASK,
+  LEVEL_SHIFT,
+  levelOf,
+  MARK,
+  NX,
+  rootFrame,
+  U,
+  W,
+} from './register-bits';
+import type { Wires } from './wires';
+
+/** Words of the registers of a walk. */
+export const WALK_WORDS = 4;
+
+/** How a step of a walk ended. `denied`: the leaf is present but does not grant the access. */
+export type WalkResult = 'more' | 'leaf' | 'absent' | 'denied';
+
+/** Who walks, into which caches. */
+export interface WalkPort {
+  readonly agent: Agent;
+  readonly leaves: EntryCache;
+  readonly pointers: EntryCache;
+  /**
+   * An IOMMU's copy grants W only if it was made for a write: D is set by writes only, and such copies are not walked
+   * again for it. It has no G: the PASID always counts.
+   */
+  readonly isIommu: boolean;
+}
+
+/** The present leaf for an address. */
+export interface Backing {
+  /** Frame of the 4 KiB piece. */
+  readonly frame: number;
+  readonly value: number;
+  readonly level: number;
+  readonly table: number;
+  readonly slot: number;
+}
+
+export class Walker {
+  /** The leaf read by the step that returned `leaf`: valid until the next step, no part of the state. */
+  frame = 0;
+  flags = 0;
+  private readonly wires: Wires;
+  private readonly frames: Frames;
+  private readonly format: TableFormat;
+
+  constructor(wires: Wires, frames: Frames, format: TableFormat) {
+    this.wires = wires;
+    this.frames = frames;
+    this.format = format;
+  }
+
+  /** Reads one entry. A walk that has not begun begins at the deepest cached pointer, or at `root`. */
+  step(port: WalkPort, at: number, pasid: number, tag: number, root: number, write: boolean): WalkResult {
+    const words = this.wires.words;
+    const header = words.get(at);
+    const low = words.get(at + 1);
+    const high = words.get(at + 2);
+    let level = levelOf(header);
+    let table = words.get(at + 3);
+    let gathered = header & GATHERED;
+    if (level === 0) {
+      const cached = port.pointers.deepestPointer(tag, low, high);
+      if (cached < 0 && root === 0) return 'absent';
+      const flags = cached < 0 ? 0 : port.pointers.flags(cached);
+      level = cached < 0 ? this.format.levels : levelOf(flags) - 1;
+      table = cached < 0 ? rootFrame(root) : port.pointers.frame(cached);
+      gathered = cached < 0 ? W | U | ((root & 1) !== 0 ? MARK : 0) : flags & GATHERED;
+    }
+    const slot = slotOf(low, high, level);
+    const address = fromWords(low, high);
+    this.wires.hooks.walked(port.agent, pasid, address, table, slot, (gathered & MARK) !== 0);
+    this.wires.sink?.({ type: 'walk', by: port.agent, address, frame: table, slot, level });
+    const value = this.frames.read(table, slot);
+    if ((value & PTE.P) === 0) return 'absent';
+    const rights = gather(gathered, value);
+    if (level === 1 || ((value & PTE.PS) !== 0 && level <= this.format.hugeLevelMax)) {
+      return this.takeLeaf(port, tag, low, high, level, table, slot, value, rights, write);
+    }
+    if ((value & PTE.A) === 0) this.frames.write(table, slot, value | PTE.A);
+    const next = pteFrame(value);
+    port.pointers.fill(tag, level, low, high, rights, next);
+    words.put(at, (header & ~(LEVEL_MASK | GATHERED)) | ((level - 1) << LEVEL_SHIFT) | rights);
+    words.put(at + 3, next);
+    return 'more';
+  }
+
+  /** Takes a walk back to its beginning; the rest of the header stays. */
+  restart(at: number): void {
+    const words = this.wires.words;
+    words.put(at, words.get(at) & ~(LEVEL_MASK | GATHERED));
+    words.put(at + 3, 0);
+  }
+
+  /** Marks a walk that is about to read a frame which is being freed. */
+  markFrame(at: number, frame: number): void {
+    const words = this.wires.words;
+    const header = words.get(at);
+    if (levelOf(header) !== 0 && words.get(at + 3) === frame) words.put(at, header | MARK);
+  }
+
+  /** The present leaf for an address, found without effects; undefined where the tables are broken. */
+  backing(root: number, address: number): Backing | undefined {
+    const low = lowWord(address);
+    const high = highWord(address);
+    let table = root;
+    for (let level = this.format.levels; level > 0; level--) {
+      if (this.frames.kind(table) !== TABLE || this.frames.level(table) !== level) return undefined;
+      const slot = slotOf(low, high, level);
+      const value = this.frames.read(table, slot);
+      if ((value & PTE.P) === 0) return undefined;
+      if (level === 1 || ((value & PTE.PS) !== 0 && level <= this.format.hugeLevelMax)) {
+        return { frame: pieceFrame(pteFrame(value), low, high, level), value, level, table, slot };
+      }
+      table = pteFrame(value);
+    }
+    return undefined;
+  }
+
+  private takeLeaf(
+    port: WalkPort,
+    tag: number,
+    low: number,
+    high: number,
+    level: number,
+    table: number,
+    slot: number,
+    value: number,
+    rights: number,
+    write: boolean,
+  ): WalkResult {
+    const lacksUser = (this.format.required & PTE.U) !== 0 && (rights & U) === 0;
+    if (lacksUser || (write && (rights & W) === 0)) return 'denied';
+    const used = value | PTE.A | (write ? PTE.D : 0);
+    if (used !== value) this.frames.write(table, slot, used);
+    const kept = port.isIommu && !write ? rights & ~W : rights;
+    const global = !port.isIommu && (used & PTE.G) !== 0 ? G : 0;
+    const flags = kept | LEAF | global | ((used & PTE.D) !== 0 ? D : 0);
+    this.frame = pteFrame(value);
+    this.flags = flags | (level << LEVEL_SHIFT);
+    port.leaves.fill(tag, level, low, high, flags, this.frame);
+    return 'leaf';
+  }
+}
+
+/** Rights are granted only where every level grants them; marks and NX add up. */
+function gather(gathered: number, value: number): number {
+  let rights = gathered;
+  if ((value & PTE.W) === 0) rights &= ~W;
+  if ((value & PTE.U) === 0) rights &= ~U;
+  if ((value & PTE.NX) !== 0) rights |= NX;
+  if ((value & PTE.DANGLING) !== 0) rights |= MARK;
+  return rights;
+}
