@@ -1,0 +1,129 @@
+/** Threads without code of their own: interrupts of a CPU, kworkers, and the agents of IOMMUs and devices. */
+import { interruptHandlers } from './builtins/hardware';
+import { pushInterrupt } from './instructions';
+import { THREAD } from './layout';
+import * as stack from './stack';
+import type { StepResult, Thread } from './types';
+import type { Vm } from './vm';
+
+/** One step of a thread that has no frame. */
+export function agentStep(vm: Vm, id: number): StepResult['status'] {
+  const thread = vm.threads[id] as Thread;
+  switch (thread.kind) {
+    case 'cpu':
+      return takeInterrupt(vm, thread);
+    case 'kworker':
+      return takeWork(vm, thread);
+    case 'ats':
+      return hardware(vm, vm.machine.atsChoices(thread.index), choice =>
+        vm.machine.atsStep(thread.index, choice),
+      );
+    case 'commands':
+      return hardware(vm, 1, () => vm.machine.commandStep(thread.index));
+    case 'ppr':
+      return hardware(vm, 1, () => vm.machine.pprStep(thread.index));
+    default:
+      return 'finished';
+  }
+}
+
+/** What a hardware agent, or the hardware under a frame, is doing; null for plain code. */
+export function agentNote(vm: Vm, id: number): { readonly name: string; readonly text: string } | null {
+  const thread = vm.threads[id] as Thread;
+  if (vm.words.get(vm.threadBase(id) + THREAD.top) !== 0) return null;
+  switch (thread.kind) {
+    case 'cpu':
+      return {
+        name: 'interrupts',
+        text: pendingOn(vm, thread.index) === 0 ? 'none pending' : 'an interrupt is pending',
+      };
+    case 'kworker':
+      return { name: 'worker_thread', text: `${workCount(vm, thread.index)} work items queued` };
+    case 'ats':
+      return { name: 'ATS', text: `${vm.machine.requests(thread.index).length} requests outstanding` };
+    case 'commands':
+      return {
+        name: 'command processor',
+        text: `${vm.machine.commandQueue(thread.index).length} commands queued`,
+      };
+    case 'ppr':
+      return {
+        name: 'page-request writer',
+        text: `${vm.machine.pprLog(thread.index).length} requests in the log`,
+      };
+    default:
+      return null;
+  }
+}
+
+function hardware(vm: Vm, choices: number, step: (choice: number) => string): StepResult['status'] {
+  if (choices === 0) return idle(vm, 'has nothing to do');
+  const outcome = step(vm.choose(choices, null));
+  return outcome === 'blocked' ? idle(vm, 'has nothing it can do now') : 'stepped';
+}
+
+function idle(vm: Vm, text: string): 'blocked' {
+  vm.block(text, [], true);
+  return 'blocked';
+}
+
+/** Pushes the handler of a pending interrupt on whatever runs on the CPU; the CPU's own thread if no task does. */
+function takeInterrupt(vm: Vm, thread: Thread): StepResult['status'] {
+  const cpu = thread.index;
+  const pending = pendingOn(vm, cpu);
+  if (pending === 0) return idle(vm, 'no interrupt is pending');
+  const task = vm.threads.find(each => each.kind === 'task' && each.cpu === cpu);
+  const target = task ?? thread;
+  if (vm.words.get(vm.threadBase(target.id) + THREAD.irqOff) > 0) {
+    vm.block(`an interrupt is pending, and ${target.name} has interrupts off`, [target.id]);
+    return 'blocked';
+  }
+  const bit = 31 - Math.clz32(pending & -pending);
+  vm.words.put(vm.layout.pendingInterrupts + cpu, pending & ~(1 << bit));
+  pushInterrupt(vm, target.id, cpu, interruptHandlers(vm)[bit] as number);
+  return 'stepped';
+}
+
+function pendingOn(vm: Vm, cpu: number): number {
+  return vm.words.get(vm.layout.pendingInterrupts + cpu);
+}
+
+function workCount(vm: Vm, queue: number): number {
+  return vm.words.get(vm.layout.workqueues[queue] as number);
+}
+
+/** Starts the oldest work item of a queue. */
+function takeWork(vm: Vm, thread: Thread): StepResult['status'] {
+  const base = vm.layout.workqueues[thread.index] as number;
+  const count = vm.words.get(base);
+  if (count === 0) return idle(vm, 'no work is queued');
+  const fn = vm.words.get(base + 1) - 1;
+  const argument = vm.words.get(base + 2);
+  for (let index = 1; index < 2 * count - 1; index++)
+    vm.words.put(base + index, vm.words.get(base + index + 2));
+  vm.words.put(base + 2 * count - 1, 0);
+  vm.words.put(base + 2 * count, 0);
+  vm.words.put(base, count - 1);
+  stack.push(vm, thread.id, fn, [argument]);
+  return 'stepped';
+}
+
+/** Queues a work item; 0 if the queue is full. */
+export function queueWork(vm: Vm, queue: number, fn: number, argument: number): number {
+  const base = vm.layout.workqueues[queue] as number;
+  const count = vm.words.get(base);
+  if (count >= (vm.program.workqueues[queue]?.capacity ?? 0)) return 0;
+  vm.words.put(base + 1 + 2 * count, fn);
+  vm.words.put(base + 2 + 2 * count, argument);
+  vm.words.put(base, count + 1);
+  return 1;
+}
+
+/** Blocks until a queue is empty and its kworker has nothing under way. */
+export function flushWorkqueue(vm: Vm, queue: number): number {
+  const worker = vm.threads.find(thread => thread.kind === 'kworker' && thread.index === queue);
+  if (worker === undefined) return 0;
+  const busy = vm.words.get(vm.threadBase(worker.id) + THREAD.top) !== 0;
+  if (busy || workCount(vm, queue) > 0) vm.block(`waits until ${worker.name} is done`, [worker.id]);
+  return 0;
+}

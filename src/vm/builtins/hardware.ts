@@ -1,0 +1,153 @@
+/** Builtins that talk to hardware: CPU registers and TLBs, user accesses, DMA, the IOMMU's tables and queues. */
+import type { Expr } from '../../language/program';
+import { compileExpr, type Eval } from '../expressions';
+import { evaluations, STAY, SWITCHED } from '../instructions';
+import { THREAD } from '../layout';
+import * as stack from '../stack';
+import type { Vm } from '../vm';
+
+type Action = (vm: Vm, ...args: number[]) => number;
+
+function values(action: Action): (vm: Vm, args: readonly Expr[]) => Eval {
+  return (vm, args) => {
+    const evaluate = evaluations(vm, args);
+    return () => action(vm, ...evaluate.map(each => each()));
+  };
+}
+
+/** A statement with no result. */
+function does(action: (vm: Vm, ...args: number[]) => void): (vm: Vm, args: readonly Expr[]) => Eval {
+  return values((vm, ...args) => {
+    action(vm, ...args);
+    return 0;
+  });
+}
+
+/** Queues a command; waits for room when the queue is full. */
+function queues(action: (vm: Vm, ...args: number[]) => boolean): (vm: Vm, args: readonly Expr[]) => Eval {
+  return does((vm, ...args) => {
+    if (action(vm, ...args)) return;
+    const agents = vm.threads.filter(thread => thread.kind === 'commands').map(thread => thread.id);
+    vm.block('waits for room in the command queue', agents);
+  });
+}
+
+/** The CPU a task runs on; a finding for threads that run on none. */
+function cpuOf(vm: Vm, what: string): number {
+  const cpu = vm.threads[vm.thread]?.cpu ?? -1;
+  if (cpu < 0)
+    vm.violate('assertion', `${what} needs a CPU, and ${vm.threads[vm.thread]?.name ?? '?'} runs on none`);
+  return cpu;
+}
+
+/** One step of a user access. An interrupt that is pending is taken first; a fault calls the fault entry. */
+function access(write: boolean): (vm: Vm, args: readonly Expr[]) => Eval {
+  return (vm, args) => {
+    const address = compileExpr(vm, args[0] as Expr);
+    const value = args[1] === undefined ? (): number => 0 : compileExpr(vm, args[1]);
+    const fault = Object.values(vm.program.functions).find(fn => fn.role === 'fault');
+    const entry = fault === undefined ? undefined : vm.functionIndex.get(fault.key);
+    return () => {
+      const cpu = cpuOf(vm, write ? 'store' : 'load');
+      if (cpu < 0) return 0;
+      const interruptsOn = vm.words.get(vm.threadBase(vm.thread) + THREAD.irqOff) === 0;
+      if (interruptsOn && vm.words.get(vm.layout.pendingInterrupts + cpu) !== 0) {
+        const irq = vm.threads.find(thread => thread.kind === 'cpu' && thread.cpu === cpu);
+        vm.block(`takes the interrupt pending on cpu${cpu} first`, irq === undefined ? [] : [irq.id]);
+        return 0;
+      }
+      const outcome = vm.machine.cpuAccess(cpu, address(), write, value());
+      if (outcome === 'more') return STAY;
+      if (outcome === 'done') return vm.machine.value;
+      if (entry === undefined) {
+        vm.emit({ type: 'sigsegv', thread: vm.thread, address: address() });
+        return 0;
+      }
+      stack.push(vm, vm.thread, entry, [address(), write ? 1 : 0]);
+      return SWITCHED;
+    };
+  };
+}
+
+/** One step of a DMA: translation, and as a step of its own the access. */
+function dma(write: boolean): (vm: Vm, args: readonly Expr[]) => Eval {
+  return (vm, args) => {
+    const address = compileExpr(vm, args[0] as Expr);
+    const value = args[1] === undefined ? (): number => 0 : compileExpr(vm, args[1]);
+    return () => {
+      const thread = vm.threads[vm.thread];
+      if (thread?.kind !== 'device') {
+        vm.violate('assertion', 'DMA is made by device programs only');
+        return 0;
+      }
+      const pasid = vm.program.scenario.devices[thread.index]?.pasid ?? 0;
+      const outcome = vm.machine.dmaStep(thread.index, pasid, address(), write, value());
+      if (outcome === 'more') return STAY;
+      if (outcome === 'done') return vm.machine.value;
+      if (outcome !== 'blocked') return 0;
+      const agents = vm.threads
+        .filter(each => ['ats', 'commands', 'ppr'].includes(each.kind))
+        .map(each => each.id);
+      vm.block('waits for its translation or the answer to its page request', agents);
+      return 0;
+    };
+  };
+}
+
+/** The interrupt handlers of a program, in the order of their bits in a CPU's pending mask. */
+export function interruptHandlers(vm: Vm): number[] {
+  return vm.functions.filter(each => each.fn.role === 'interrupt').map(each => each.index);
+}
+
+/** CPU, device and IOMMU builtins. */
+export const hardwareBuiltins = {
+  load_cr3: does((vm, cpu = 0, root = 0) => vm.machine.loadCr3(cpu - 1, root - 1)),
+  invlpg: does((vm, address = 0) => {
+    const cpu = cpuOf(vm, 'invlpg');
+    if (cpu >= 0) vm.machine.invlpg(cpu, address);
+  }),
+  local_flush_tlb: does(vm => {
+    const cpu = cpuOf(vm, 'local_flush_tlb');
+    if (cpu >= 0) vm.machine.flushTlb(cpu);
+  }),
+  send_ipi: does((vm, cpu = 0, fn = 0) => {
+    const bit = interruptHandlers(vm).indexOf(fn - 1);
+    const index = vm.layout.pendingInterrupts + cpu - 1;
+    if (cpu > 0) vm.words.put(index, vm.words.get(index) | (1 << bit));
+  }),
+  load: access(false),
+  store: access(true),
+  dma_read: dma(false),
+  dma_write: dma(true),
+  device_iommu: values((vm, device = 0) => (device > 0 ? vm.machine.iommuOf(device - 1) + 1 : 0)),
+  has_ats: values((vm, device = 0) => (vm.machine.hasAts(device - 1) ? 1 : 0)),
+  set_gcr3: does((vm, device = 0, pasid = 0, root = 0) => vm.machine.setGcr3(device - 1, pasid, root - 1)),
+  clear_gcr3: does((vm, device = 0, pasid = 0) => vm.machine.clearGcr3(device - 1, pasid)),
+  invalidate_iommu_pages: queues((vm, device = 0, pasid = 0, address = 0, all = 0, pde = 0) =>
+    vm.machine.queueInvalidatePages(
+      vm.machine.iommuOf(device - 1),
+      device - 1,
+      pasid,
+      address,
+      all !== 0,
+      pde !== 0,
+    ),
+  ),
+  invalidate_iotlb_pages: queues((vm, device = 0, pasid = 0, address = 0, all = 0) =>
+    vm.machine.queueInvalidateIotlb(device - 1, pasid, address, all !== 0),
+  ),
+  completion_wait: queues((vm, iommu = 0) => vm.machine.queueCompletionWait(iommu - 1, vm.thread)),
+  completion_done: values(vm => (vm.machine.completionDone(vm.thread) ? 1 : 0)),
+  complete_ppr: queues((vm, device = 0, pasid = 0, tag = 0, status = 0) =>
+    vm.machine.queueCompletePpr(device - 1, pasid, tag, status),
+  ),
+  ppr_pending: values((vm, iommu = 0) => (vm.machine.pprCount(iommu - 1) > 0 ? 1 : 0)),
+  ppr_first: values((vm, iommu = 0) => vm.machine.pprFirst(iommu - 1) + 1),
+  ppr_device: values((vm, ppr = 0) => vm.machine.pprFields(ppr - 1).device + 1),
+  ppr_pasid: values((vm, ppr = 0) => vm.machine.pprFields(ppr - 1).pasid),
+  ppr_address: values((vm, ppr = 0) => vm.machine.pprFields(ppr - 1).address),
+  ppr_tag: values((vm, ppr = 0) => vm.machine.pprFields(ppr - 1).tag),
+  ppr_write: values((vm, ppr = 0) => (vm.machine.pprFields(ppr - 1).write ? 1 : 0)),
+  ppr_last: values((vm, ppr = 0) => (vm.machine.pprFields(ppr - 1).last ? 1 : 0)),
+  ppr_consume: does((vm, iommu = 0) => vm.machine.pprConsume(iommu - 1)),
+};

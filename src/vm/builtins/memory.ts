@@ -1,0 +1,114 @@
+/** Builtins for frames, page tables and their entries. References: page and table 1 + frame, entry 1 + frame * 512 + slot. */
+import { tableIndex } from '../../base/address';
+import type { Expr } from '../../language/program';
+import * as format from '../../machine/entry-format';
+import type { Eval } from '../expressions';
+import { evaluations } from '../instructions';
+import type { Vm } from '../vm';
+
+type Action = (vm: Vm, ...args: number[]) => number;
+
+function values(action: Action): (vm: Vm, args: readonly Expr[]) => Eval {
+  return (vm, args) => {
+    const evaluate = evaluations(vm, args);
+    return () => action(vm, ...evaluate.map(each => each()));
+  };
+}
+
+/** A builtin whose first argument must not be null. */
+function checked(name: string, action: Action): (vm: Vm, args: readonly Expr[]) => Eval {
+  return values((vm, first = 0, ...rest) => {
+    if (first > 0) return action(vm, first, ...rest);
+    vm.violate('assertion', `${name}: NULL is followed`);
+    return 0;
+  });
+}
+
+function entry(name: string, action: (vm: Vm, frame: number, slot: number, ...rest: number[]) => number) {
+  return checked(name, (vm, reference = 0, ...rest) => {
+    const at = reference - 1;
+    return action(vm, Math.floor(at / 512), at % 512, ...rest);
+  });
+}
+
+function freePage(vm: Vm, page: number): number {
+  const frame = page - 1;
+  if (vm.machine.frameKind(frame) === 0) {
+    vm.violate('assertion', `free_page: page ${frame} is free already`, { frame });
+    return 0;
+  }
+  vm.machine.freeFrame(frame);
+  const fields = vm.layout.structs.get('page');
+  if (fields === undefined) return 0;
+  const base = fields.base + frame * fields.struct.words;
+  for (let index = 0; index < fields.struct.words; index++) vm.words.put(base + index, 0);
+  return 0;
+}
+
+function entryAt(vm: Vm, table: number, address: number): number {
+  const level = Math.max(1, vm.machine.tableLevel(table - 1));
+  return 1 + (table - 1) * 512 + tableIndex(address, level);
+}
+
+/** Frames, contents, entries and entry values. */
+export const memoryBuiltins = {
+  alloc_page: values(vm => vm.machine.allocData() + 1),
+  alloc_page_nowait: values(vm => (vm.choose(2, ['ok', 'fails']) === 1 ? 0 : vm.machine.allocData() + 1)),
+  alloc_table: values((vm, level = 1) => vm.machine.allocTable(level) + 1),
+  free_page: checked('free_page', freePage),
+  table_page: values((_, table = 0) => table),
+  null_page: values(() => 0),
+  copy_page_word: checked('copy_page_word', (vm, to = 0, from = 0, word = 0) => {
+    vm.machine.writeWord(to - 1, word, vm.machine.readWord(from - 1, word));
+    return 0;
+  }),
+  read_word: checked('read_word', (vm, page = 0, word = 0) => vm.machine.readWord(page - 1, word)),
+  write_word: checked('write_word', (vm, page = 0, word = 0, value = 0) => {
+    vm.machine.writeWord(page - 1, word, value);
+    return 0;
+  }),
+  entry_at: checked('entry_at', entryAt),
+  table_level: checked('table_level', (vm, table = 0) => vm.machine.tableLevel(table - 1)),
+  entry_table: checked('entry_table', (_, reference = 0) => 1 + Math.floor((reference - 1) / 512)),
+  read_entry: entry('read_entry', (vm, frame, slot) => vm.machine.readEntry(frame, slot)),
+  set_entry: entry('set_entry', (vm, frame, slot, value = 0) => {
+    vm.machine.storeEntry(frame, slot, value);
+    return 0;
+  }),
+  get_and_clear: entry('get_and_clear', (vm, frame, slot) => {
+    const old = vm.machine.readEntry(frame, slot);
+    vm.machine.storeEntry(frame, slot, 0);
+    return old;
+  }),
+  cmpxchg_entry: entry('cmpxchg_entry', (vm, frame, slot, expected = 0, value = 0) => {
+    if (vm.machine.readEntry(frame, slot) !== expected) return 0;
+    vm.machine.storeEntry(frame, slot, value);
+    return 1;
+  }),
+  test_and_clear_young: entry('test_and_clear_young', (vm, frame, slot) => {
+    const old = vm.machine.readEntry(frame, slot);
+    if (!format.pteYoung(old)) return 0;
+    vm.machine.storeEntry(frame, slot, format.withoutBits(old, format.PTE.A));
+    return 1;
+  }),
+  pte_none: values((_, pte = 0) => (format.pteNone(pte) ? 1 : 0)),
+  pte_present: values((_, pte = 0) => (format.ptePresent(pte) ? 1 : 0)),
+  pte_write: values((_, pte = 0) => (format.pteWrite(pte) ? 1 : 0)),
+  pte_dirty: values((_, pte = 0) => (format.pteDirty(pte) ? 1 : 0)),
+  pte_young: values((_, pte = 0) => (format.pteYoung(pte) ? 1 : 0)),
+  pte_huge: values((_, pte = 0) => (format.pteHuge(pte) ? 1 : 0)),
+  pte_same: values((_, a = 0, b = 0) => (format.pteSame(a, b) ? 1 : 0)),
+  pte_page: values((_, pte = 0) => format.pteFrame(pte) + 1),
+  pte_table: values((_, pte = 0) => (format.ptePresent(pte) ? format.pteFrame(pte) + 1 : 0)),
+  mk_pte: checked('mk_pte', (_, page = 0, write = 0) =>
+    format.makeLeaf(page - 1, { write: write !== 0, young: true }),
+  ),
+  mk_table_entry: checked('mk_table_entry', (_, table = 0) => format.makePointer(table - 1)),
+  pte_wrprotect: values((_, pte = 0) => format.withoutBits(pte, format.PTE.W)),
+  pte_mkwrite: values((_, pte = 0) => format.withBits(pte, format.PTE.W)),
+  pte_mkdirty: values((_, pte = 0) => format.withBits(pte, format.PTE.D)),
+  pte_mkclean: values((_, pte = 0) => format.withoutBits(pte, format.PTE.D)),
+  pte_mkyoung: values((_, pte = 0) => format.withBits(pte, format.PTE.A)),
+  pte_mkold: values((_, pte = 0) => format.withoutBits(pte, format.PTE.A)),
+  no_pte: values(() => 0),
+};

@@ -1,0 +1,145 @@
+/** Finds the mm, the VMA and the virtual address that something in the machine belongs to. Reads state, keeps none. */
+import { addressBelow, alignDown, entrySpan, fromWords, tableIndex } from '../../base/address';
+import type { Field } from '../../language/program';
+import { pteFrame, pteHuge, ptePresent } from '../../machine/entry-format';
+import type { Vm } from '../vm';
+
+/** Which addresses a page-table slot translates, and whose. */
+export interface SlotPlace {
+  /** The `mm` object, 1 + index. */
+  readonly mm: number;
+  readonly address: number;
+  readonly level: number;
+}
+
+/** Top level of an x86-64 page table. */
+const TOP_LEVEL = 4;
+
+/** The `mm` objects in use. */
+export function allMms(vm: Vm): number[] {
+  const where = vm.layout.structs.get('mm');
+  if (where === undefined) return [];
+  const mms: number[] = [];
+  for (let mm = 1; mm <= where.count; mm++)
+    if (where.inUse === null || vm.words.get(where.inUse + mm - 1) !== 0) mms.push(mm);
+  return mms;
+}
+
+/** A one-word field of an object, 0 if there is no such struct or field. */
+export function fieldOf(vm: Vm, struct: string, name: string, object: number): number {
+  const index = fieldIndex(vm, struct, name, object);
+  return index < 0 ? 0 : vm.words.get(index);
+}
+
+/** Frame of the root table of an mm, -1 if it has none. */
+export function rootOf(vm: Vm, mm: number): number {
+  return fieldOf(vm, 'mm', 'pgd', mm) - 1;
+}
+
+/** The mm whose root this is; 0 if none. */
+export function mmOfRoot(vm: Vm, root: number): number {
+  return root < 0 ? 0 : (allMms(vm).find(mm => rootOf(vm, mm) === root) ?? 0);
+}
+
+/** The mm of a software thread. */
+export function mmOfThread(vm: Vm, thread: number): number {
+  return fieldOf(vm, 'task', 'mm', thread + 1);
+}
+
+/** Rights the VMA at an address gives now; null if there is none. */
+export function vmaRights(vm: Vm, mm: number, address: number): { readonly write: boolean } | null {
+  const where = vm.layout.structs.get('vma');
+  if (where === undefined) return null;
+  for (let vma = 1; vma <= where.count; vma++) {
+    if (where.inUse !== null && vm.words.get(where.inUse + vma - 1) === 0) continue;
+    if (fieldOf(vm, 'vma', 'vm_mm', vma) !== mm || !isLinked(vm, mm, vma)) continue;
+    const start = wideField(vm, 'vma', 'vm_start', vma);
+    const end = wideField(vm, 'vma', 'vm_end', vma);
+    if (!addressBelow(address, start) && addressBelow(address, end))
+      return { write: fieldOf(vm, 'vma', 'vm_write', vma) !== 0 };
+  }
+  return null;
+}
+
+/** Mm, address and level of a page-table slot, by looking for the table from every root; null if it is not linked. */
+export function placeOfSlot(vm: Vm, frame: number, slot: number): SlotPlace | null {
+  for (const mm of allMms(vm)) {
+    const root = rootOf(vm, mm);
+    if (root < 0) continue;
+    const base = findTable(vm, root, TOP_LEVEL, frame, 0);
+    if (base === null) continue;
+    const level = Math.max(1, vm.machine.tableLevel(frame));
+    return { mm, address: canonical(base + slot * entrySpan(level)), level };
+  }
+  return null;
+}
+
+/** Present leaves of an mm in a range: page address, frame and entry value of each. */
+export function leavesIn(
+  vm: Vm,
+  mm: number,
+  from: number,
+  to: number,
+): { address: number; frame: number; value: number }[] {
+  const found: { address: number; frame: number; value: number }[] = [];
+  const visit = (table: number, level: number, base: number): void => {
+    const span = entrySpan(level);
+    const page = vm.words.framePage(table);
+    if (page === undefined || vm.machine.frameKind(table) !== 2) return;
+    const first = addressBelow(base, from) ? tableIndex(alignDown(from, span), level) : 0;
+    for (let slot = first; slot < 512 && addressBelow(base + slot * span, to); slot++) {
+      const value = vm.machine.readEntry(table, slot);
+      if (!ptePresent(value)) continue;
+      if (level > 1 && !pteHuge(value)) visit(pteFrame(value), level - 1, base + slot * span);
+      else found.push({ address: base + slot * span, frame: pteFrame(value), value });
+    }
+  };
+  const root = rootOf(vm, mm);
+  if (root >= 0) visit(root, TOP_LEVEL, 0);
+  return found;
+}
+
+function findTable(vm: Vm, table: number, level: number, wanted: number, base: number): number | null {
+  if (table === wanted) return base;
+  if (level <= 1 || vm.machine.frameKind(table) !== 2) return null;
+  const wantedLevel = vm.machine.tableLevel(wanted);
+  if (wantedLevel >= level && wantedLevel !== 0) return null;
+  const page = vm.words.framePage(table);
+  if (page === undefined) return null;
+  for (let slot = 0; slot < 512; slot++) {
+    const value = page[slot] as number;
+    if (!ptePresent(value) || pteHuge(value)) continue;
+    const found = findTable(vm, pteFrame(value), level - 1, wanted, base + slot * entrySpan(level));
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+function canonical(address: number): number {
+  return address >= 2 ** 47 ? address - 2 ** 48 : address;
+}
+
+function isLinked(vm: Vm, mm: number, vma: number): boolean {
+  const list = fieldNamed(vm, 'mm', 'mmap');
+  if (list?.type.kind !== 'list') return true;
+  const base = fieldIndex(vm, 'mm', 'mmap', mm);
+  const count = vm.words.get(base);
+  for (let index = 0; index < count; index++) if (vm.words.get(base + 1 + index) === vma) return true;
+  return false;
+}
+
+function wideField(vm: Vm, struct: string, name: string, object: number): number {
+  const index = fieldIndex(vm, struct, name, object);
+  return index < 0 ? 0 : fromWords(vm.words.get(index), vm.words.get(index + 1));
+}
+
+function fieldNamed(vm: Vm, struct: string, name: string): Field | undefined {
+  return vm.layout.structs.get(struct)?.struct.fields.find(field => field.name === name);
+}
+
+function fieldIndex(vm: Vm, struct: string, name: string, object: number): number {
+  const where = vm.layout.structs.get(struct);
+  const field = fieldNamed(vm, struct, name);
+  if (where === undefined || field === undefined || object < 1 || object > where.count) return -1;
+  return where.base + (object - 1) * where.struct.words + field.offset;
+}

@@ -1,0 +1,265 @@
+/** What is always watched: listens to the machine and to the stack, keeps what it must remember in state, reports findings. */
+import { alignDown, formatAddress, fromWords, PAGE_SIZE } from '../../base/address';
+import { unreachable } from '../../base/assert';
+import type { Layout } from '../../base/layout';
+import type { FunctionCode } from '../../language/program';
+import type { CachedCopy } from '../../machine/machine';
+import type { Agent, MachineHooks } from '../../machine/observer';
+import { FRAME_HEADER } from '../layout';
+import type { Violation } from '../types';
+import type { Vm } from '../vm';
+import { fieldOf } from './address-spaces';
+import { Obligations } from './obligations';
+import { Operations } from './operations';
+import { Subscribers } from './subscribers';
+
+/** Kernel functions that open and close a bracket for subscribers that implement only one of the two callbacks. */
+const START = '__mmu_notifier_invalidate_range_start';
+const END = '__mmu_notifier_invalidate_range_end';
+
+/** All monitors of a vm. */
+export class Monitors implements MachineHooks {
+  readonly subscribers: Subscribers;
+  private readonly obligations: Obligations;
+  private readonly operations: Operations;
+
+  constructor(
+    private readonly vm: Vm,
+    layout: Layout,
+  ) {
+    this.subscribers = new Subscribers(vm, layout);
+    this.obligations = new Obligations(vm, this.subscribers, layout);
+    this.operations = new Operations(vm, this.subscribers, layout);
+  }
+
+  /** False while an expression is read for display: looking is no access. */
+  live = true;
+
+  /** A frame was pushed on a thread. */
+  entered(thread: number, fn: FunctionCode, frame: number): void {
+    this.operations.entered(thread, fn, frame);
+    if (fn.name === START || fn.name === END) this.enteredDispatch(fn, frame);
+    if (fn.role !== 'callback' || fn.callback === null) return;
+    const [subscriber, start, end] = this.callbackArguments(fn, frame);
+    this.tellCallback('callback', thread, fn, frame);
+    switch (fn.callback) {
+      case 'invalidate_range_start':
+        this.subscribers.open(subscriber, start, end);
+        break;
+      case 'invalidate_range_end':
+        this.close(subscriber, start, end);
+        break;
+      case 'invalidate_range':
+        this.obligations.called(subscriber, start, end);
+        break;
+      case 'invalidate_page':
+        this.obligations.called(
+          subscriber,
+          alignDown(start, PAGE_SIZE),
+          alignDown(start, PAGE_SIZE) + PAGE_SIZE,
+        );
+        break;
+    }
+  }
+
+  /** A frame is about to be popped from a thread. */
+  leaving(thread: number, fn: FunctionCode, frame: number): void {
+    this.operations.leaving(thread, frame);
+    if (fn.name === 'mmu_notifier_unregister') this.gone(this.vm.words.get(frame + FRAME_HEADER));
+    if (fn.role !== 'callback' || fn.callback === null) return;
+    const [subscriber] = this.callbackArguments(fn, frame);
+    this.tellCallback('callback-return', thread, fn, frame);
+    if (fn.callback === 'invalidate_range' || fn.callback === 'invalidate_page')
+      this.obligations.returned(subscriber);
+    if (fn.callback === 'release') this.gone(subscriber);
+  }
+
+  /** A notifier object was put in a list of them. */
+  subscribed(subscriber: number): void {
+    this.subscribers.add(subscriber);
+    this.vm.emit({ type: 'subscribed', thread: this.vm.thread, subscriber });
+  }
+
+  /** A notifier object was taken out of its list. */
+  unsubscribed(subscriber: number): void {
+    this.subscribers.remove(subscriber);
+    this.obligations.dropAll(subscriber);
+    this.vm.emit({ type: 'unsubscribed', thread: this.vm.thread, subscriber });
+  }
+
+  /** A subscriber says that it answers for a binding. */
+  binds(subscriber: number, device: number, pasid: number): void {
+    this.subscribers.bind(subscriber, device, pasid);
+  }
+
+  issued(agent: Agent, pasid: number, address: number, write: boolean): void {
+    this.operations.issued(agent.kind, agent.index, pasid, address, write);
+  }
+
+  accessed(
+    agent: Agent,
+    pasid: number,
+    address: number,
+    write: boolean,
+    frame: number,
+    marked: boolean,
+  ): void {
+    this.operations.accessed(address, write, frame);
+    if (!marked) return;
+    const who = this.agentName(agent, pasid);
+    const what = write ? 'writes to' : 'reads';
+    const text = `${who} ${what} ${formatAddress(address)} in frame ${frame}, which was freed after the translation was made`;
+    this.vm.violate('use-after-free', text, { address, frame });
+  }
+
+  walked(agent: Agent, pasid: number, address: number, frame: number, slot: number, marked: boolean): void {
+    const who = `the walk of ${this.agentName(agent, pasid)} for ${formatAddress(address)}`;
+    const at = { address, frame };
+    if (marked)
+      this.vm.violate(
+        'table-use-after-free',
+        `${who} reads entry ${slot} of frame ${frame}, a page-table page that was freed`,
+        at,
+      );
+    if (this.vm.machine.frameKind(frame) !== 2)
+      this.vm.violate('bad-walk', `${who} takes frame ${frame} for a page-table page, which it is not`, at);
+    if (agent.kind !== 'device') return;
+    const bound = this.subscribers.boundTo(agent.index, pasid);
+    if (bound.length === 0 || bound.some(binding => !binding.released)) return;
+    this.vm.violate('walk-after-release', `${who} comes after release of its subscriber`, at);
+  }
+
+  entryStoring(frame: number, slot: number, old: number, value: number): void {
+    this.obligations.entryStoring(frame, slot, old, value);
+  }
+
+  frameFreeing(frame: number): void {
+    this.obligations.frameFreeing(frame);
+  }
+
+  pageResponse(device: number, pasid: number, tag: number, outstanding: boolean): void {
+    if (outstanding) return;
+    const text = `group ${tag} of ${this.agentName({ kind: 'device', index: device }, pasid)} is answered, and was not waiting`;
+    this.vm.violate('page-response', text);
+  }
+
+  deviceFailed(device: number, pasid: number, address: number): void {
+    const who = this.agentName({ kind: 'device', index: device }, pasid);
+    const text = `${who} has failed: its requests for ${formatAddress(address)} were answered, and the address still has no translation`;
+    this.vm.violate('device-failure', text, { address });
+  }
+
+  /** What is wrong when everything is quiet. */
+  atRest(): Violation[] {
+    const found: Violation[] = [];
+    for (let device = 0; device < this.deviceNames().length; device++)
+      for (const request of this.vm.machine.requests(device))
+        if (request.stage === 'logged-page-request' || request.stage === 'page-request')
+          found.push({
+            property: 'page-response',
+            message: `the page request of ${this.agentName({ kind: 'device', index: device }, request.pasid)} for ${formatAddress(request.address)} is never answered`,
+            thread: this.vm.threads.find(thread => thread.kind === 'device')?.id ?? 0,
+            address: request.address,
+            frame: null,
+            span: null,
+          });
+    return found;
+  }
+
+  /** Name of the driver of a subscriber. */
+  driverOf(subscriber: number): string {
+    const ops = fieldOf(this.vm, 'mmu_notifier', 'ops', subscriber);
+    return this.vm.program.notifiers[ops - 1]?.name ?? `subscriber ${subscriber}`;
+  }
+
+  /** `the TLB of cpu1`, `the ATC of gpu`. */
+  cacheName(copy: CachedCopy): string {
+    const { iommus } = this.vm.program.scenario.machine;
+    switch (copy.cache) {
+      case 'tlb':
+        return `the TLB of cpu${copy.owner}`;
+      case 'psc':
+        return `the paging-structure cache of cpu${copy.owner}`;
+      case 'iotlb':
+        return `the IOTLB of ${iommus[copy.owner]?.name ?? '?'}`;
+      case 'walk-cache':
+        return `the walk cache of ${iommus[copy.owner]?.name ?? '?'}`;
+      case 'atc':
+        return `the ATC of ${this.deviceNames()[copy.owner] ?? '?'}`;
+      default:
+        return unreachable(copy.cache);
+    }
+  }
+
+  private enteredDispatch(fn: FunctionCode, frame: number): void {
+    const [mm, start, end] = this.callbackArguments(fn, frame);
+    for (const subscriber of this.subscribers.of(mm)) {
+      const starts = this.subscribers.implements(subscriber, 'invalidate_range_start');
+      const ends = this.subscribers.implements(subscriber, 'invalidate_range_end');
+      if (fn.name === START && !starts && ends) this.subscribers.open(subscriber, start, end);
+      if (fn.name === END && starts && !ends) this.close(subscriber, start, end);
+    }
+  }
+
+  private close(subscriber: number, start: number, end: number): void {
+    if (this.subscribers.close(subscriber, start, end) || !this.subscribers.has(subscriber)) return;
+    const range = `${formatAddress(start)}..${formatAddress(end)}`;
+    this.vm.violate(
+      'unbalanced',
+      `invalidate_range_end(${range}) of ${this.driverOf(subscriber)} ends what was never started`,
+    );
+  }
+
+  private gone(subscriber: number): void {
+    this.obligations.dropAll(subscriber);
+    this.subscribers.release(subscriber);
+  }
+
+  /** First parameter (subscriber or mm), then `start` or `address`, then `end`. */
+  private callbackArguments(fn: FunctionCode, frame: number): [number, number, number] {
+    // A driver may name its parameters as it likes: the kernel's declaration says which is which.
+    const names = this.parameterNames(fn);
+    const wide = (wanted: readonly string[]): number => {
+      const param = fn.params[names.findIndex(name => wanted.includes(name))];
+      if (param === undefined) return 0;
+      const index = frame + FRAME_HEADER + param.slot;
+      return fromWords(this.vm.words.get(index), this.vm.words.get(index + 1));
+    };
+    return [this.vm.words.get(frame + FRAME_HEADER), wide(['start', 'address']), wide(['end'])];
+  }
+
+  private parameterNames(fn: FunctionCode): readonly string[] {
+    const declared = this.vm.program.callbacks.find(callback => callback.name === fn.callback);
+    return (declared?.params ?? fn.params).map(param => param.name);
+  }
+
+  private tellCallback(
+    type: 'callback' | 'callback-return',
+    thread: number,
+    fn: FunctionCode,
+    frame: number,
+  ): void {
+    if (this.vm.sink === undefined || fn.callback === null) return;
+    const [subscriber, start, end] = this.callbackArguments(fn, frame);
+    const names = this.parameterNames(fn);
+    const named = (name: string): boolean => names.includes(name);
+    this.vm.emit({
+      type,
+      thread,
+      callback: fn.callback,
+      driver: fn.driver ?? '',
+      subscriber,
+      start: named('start') || named('address') ? start : null,
+      end: named('end') ? end : null,
+    });
+  }
+
+  private agentName(agent: Agent, pasid: number): string {
+    if (agent.kind === 'cpu') return `cpu${agent.index}`;
+    return `${this.deviceNames()[agent.index] ?? '?'} (pasid ${pasid})`;
+  }
+
+  private deviceNames(): string[] {
+    return this.vm.program.scenario.machine.iommus.flatMap(iommu => iommu.devices.map(device => device.name));
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * Schedules: who goes next. A scheduler keeps no state of its own; what it must remember is a value that the caller keeps
+ * for each position of the path, so that a step back is also a step back of the schedule.
+ */
+
+import { formatSpan } from '../base/span';
+import type { ReplayStep } from '../language/program';
+import type { Vm } from './vm';
+
+/** What a scheduler remembers between two steps: plain data. */
+export type ScheduleState = number | ReplayState;
+
+/** Progress of a replay block: the line, the steps made for it, and the stack of its thread before the last of them. */
+export interface ReplayState {
+  readonly line: number;
+  readonly count: number;
+  readonly depth: number;
+  readonly top: string;
+  /** State of the fair schedule that follows. */
+  readonly fair: number;
+}
+
+/** Who goes next, with which choice; nobody can; or the schedule cannot be followed. */
+export type Pick =
+  | { readonly thread: number; readonly choice: number; readonly state: ScheduleState }
+  | { readonly problem: string }
+  | null;
+
+/** A schedule. */
+export interface Scheduler {
+  readonly initial: ScheduleState;
+  pick(vm: Vm, state: ScheduleState): Pick;
+}
+
+/** One step per agent in the order of the thread list; first choices; no evictions. */
+export function fair(_vm: Vm): Scheduler {
+  return { initial: -1, pick: (vm, state) => pickFair(vm, typeof state === 'number' ? state : -1) };
+}
+
+/** Any enabled action, a function of the seed and the position in the path. */
+export function random(_vm: Vm, seed: number): Scheduler {
+  return {
+    initial: 0,
+    pick: (vm, state) => {
+      const position = typeof state === 'number' ? state : 0;
+      const runnable = vm.runnable();
+      const thread = runnable[draw(seed, 2 * position, runnable.length)];
+      if (thread === undefined) return null;
+      const { count } = vm.choiceCount(thread);
+      return { thread, choice: draw(seed, 2 * position + 1, count), state: position + 1 };
+    },
+  };
+}
+
+/** Follows the lines of a replay block, then goes on as `fair`. */
+export function replay(_vm: Vm, lines: readonly ReplayStep[]): Scheduler {
+  return {
+    initial: { line: 0, count: 0, depth: 0, top: '', fair: -1 },
+    pick: (vm, state) => (typeof state === 'number' ? pickFair(vm, state) : pickReplay(vm, lines, state)),
+  };
+}
+
+function pickFair(vm: Vm, last: number): Pick {
+  const count = vm.threads.length;
+  for (let offset = 1; offset <= count; offset++) {
+    const thread = (last + offset + count) % count;
+    if (vm.choiceCount(thread).count > 0) return { thread, choice: 0, state: thread };
+  }
+  return null;
+}
+
+function pickReplay(vm: Vm, lines: readonly ReplayStep[], from: ReplayState): Pick {
+  let state = from;
+  for (;;) {
+    const line = lines[state.line];
+    if (line === undefined) return pickFair(vm, state.fair);
+    const thread = vm.threads.find(each => each.shortName === line.thread || each.name === line.thread);
+    if (thread === undefined) return { problem: problem(line, `there is no thread '${line.thread}'`) };
+    const frames = vm.frames(thread.id).filter(frame => frame.fn !== null);
+    const top = frames[0]?.fn?.name ?? '';
+    if (reached(vm, line, thread.id, state, frames.length, top)) {
+      state = { line: state.line + 1, count: 0, depth: 0, top: '', fair: -1 };
+      continue;
+    }
+    const { count } = vm.choiceCount(thread.id);
+    if (count === 0) return { problem: problem(line, stuckAt(vm, thread.id, top)) };
+    if (line.kind === 'choose' && count > 1) {
+      const next = { line: state.line + 1, count: 0, depth: 0, top: '', fair: -1 };
+      if (line.choice < count) return { thread: thread.id, choice: line.choice, state: next };
+      return { problem: problem(line, `the step offers ${count} choices, 0 to ${count - 1}`) };
+    }
+    return {
+      thread: thread.id,
+      choice: 0,
+      state: { ...state, count: state.count + 1, depth: frames.length, top },
+    };
+  }
+}
+
+/** Whether a line is done. `state` tells how the thread's stack was before the last step. */
+function reached(
+  vm: Vm,
+  line: ReplayStep,
+  thread: number,
+  state: ReplayState,
+  depth: number,
+  top: string,
+): boolean {
+  switch (line.kind) {
+    case 'steps':
+      return state.count >= line.count;
+    case 'call':
+      return state.count > 0 && depth > state.depth && top === line.fn;
+    case 'return':
+      return state.count > 0 && depth < state.depth && state.top === line.fn;
+    case 'blocked':
+      return vm.choiceCount(thread).count === 0;
+    case 'done':
+      return vm.finished(thread);
+    case 'choose':
+      return false;
+  }
+}
+
+function stuckAt(vm: Vm, thread: number, top: string): string {
+  const name = vm.threads[thread]?.name ?? '';
+  const where = top === '' ? '' : ` in ${top}`;
+  const blocked = vm.blocked(thread);
+  return blocked === null ? `${name} has ended` : `${name}${where} ${blocked.text}`;
+}
+
+function problem(line: ReplayStep, text: string): string {
+  const goal = {
+    steps: 'its steps',
+    call: 'the call',
+    return: 'the return',
+    blocked: '',
+    done: 'its end',
+    choose: 'a choice',
+  };
+  return `${formatSpan(line.span)}: the replay cannot be followed to ${goal[line.kind]}: ${text}`;
+}
+
+/** A number below `count` drawn from (seed, position). */
+function draw(seed: number, position: number, count: number): number {
+  let x = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(position + 1, 0xc2b2ae35);
+  x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
+  x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
+  return ((x ^ (x >>> 16)) >>> 0) % Math.max(1, count);
+}

@@ -1,0 +1,345 @@
+/**
+ * Runs a compiled program on a machine, one step at a time.
+ *
+ * All state is in `words`; what is kept here besides is fixed for a program (closures made from its code, word indices)
+ * or scratch of the step being made. `step` tries one step of one thread; nothing is written when it blocks.
+ */
+import { assert } from '../base/assert';
+import { Layout } from '../base/layout';
+import type { Span } from '../base/span';
+import { Words } from '../base/words';
+import type { Expr, FunctionCode, Instruction, Program, Type } from '../language/program';
+import { Machine } from '../machine/machine';
+import { agentNote, agentStep } from './agents';
+import { findDeadlock } from './deadlock';
+import { type Access, compileExpr, readAt } from './expressions';
+import { BLOCKED, compileFunction, type Executor, STAY, SWITCHED } from './instructions';
+import { FRAME_HEADER, layOut, type StateLayout, THREAD, threadsOf } from './layout';
+import { fieldOf } from './monitors/address-spaces';
+import { Monitors } from './monitors/monitors';
+import * as stack from './stack';
+import type { Blocked, Frame, PropertyId, StepResult, Subscriber, Thread, Violation, VmEvent } from './types';
+
+/** Steps a joined (atomic) run may make, and steps the set-up of a scenario may take. */
+const JOINED_MAX = 10_000;
+const SETUP_STEPS_MAX = 5_000_000;
+
+/** The initial state of a scenario could not be built. */
+export class SetupError extends Error {
+  constructor(
+    message: string,
+    readonly span: Span | null,
+  ) {
+    super(message);
+  }
+}
+
+/** A function ready to run. */
+export interface CompiledFunction {
+  readonly index: number;
+  readonly fn: FunctionCode;
+  readonly code: readonly Executor[];
+}
+
+/** The virtual machine. See the file's comment; fields in the second group are scratch of one step. */
+export class Vm {
+  readonly words: Words;
+  readonly machine: Machine;
+  readonly threads: readonly Thread[];
+  readonly layout: StateLayout;
+  readonly monitors: Monitors;
+  readonly functions: readonly CompiledFunction[];
+  readonly functionIndex: ReadonlyMap<string, number>;
+  /** Where calls store their results, by instruction. */
+  readonly results = new WeakMap<Instruction, Access>();
+  sink: ((event: VmEvent) => void) | undefined;
+
+  /** Thread that is being stepped, word index of its frame and of the frame's locals. */
+  thread = 0;
+  frame = 0;
+  locals = 0;
+  /** The choice taken in this step, how many there are, and what they are called. */
+  choice = 0;
+  choices = 1;
+  choiceNames: readonly string[] | null = null;
+  /** Why the step blocked. */
+  why: Blocked | null = null;
+  limit: string | null = null;
+  private violations: Violation[] = [];
+  private quiet = false;
+
+  constructor(readonly program: Program) {
+    const layout = new Layout();
+    const { scenario } = program;
+    this.threads = threadsOf(program);
+    const devices = scenario.machine.iommus.flatMap(iommu => iommu.devices.map(device => device.name));
+    this.machine = new Machine(
+      scenario.machine,
+      { threads: this.threads.length, programs: scenario.devices.map(run => devices.indexOf(run.device)) },
+      layout,
+    );
+    this.layout = layOut(program, this.threads, layout);
+    this.monitors = new Monitors(this, layout);
+    this.words = new Words(layout.size, scenario.machine.frames);
+    this.machine.attach(this.words, this.monitors);
+    const functions = Object.values(program.functions);
+    this.functionIndex = new Map(functions.map((fn, index) => [fn.key, index]));
+    this.functions = functions.map((fn, index) => ({ index, fn, code: compileFunction(this, fn) }));
+    this.initialise();
+  }
+
+  /** Tries one step of a thread. Only a result of `stepped` has written anything. */
+  step(thread: number, choice: number): StepResult {
+    const mark = this.words.mark();
+    this.begin(thread, choice);
+    const status = this.advance(thread);
+    if (status === 'stepped') {
+      if (this.sink !== undefined && !this.quiet)
+        for (const violation of this.violations) this.sink({ type: 'violation', violation });
+    } else {
+      this.words.undo(mark);
+      this.violations = [];
+    }
+    const { choices, choiceNames, violations, limit } = this;
+    return { status, choices, choiceNames, violations, limit };
+  }
+
+  /** The frames of a thread, innermost first; a hardware agent has one that says what it does. */
+  frames(thread: number): Frame[] {
+    const note = agentNote(this, thread);
+    const frames = stack.framesOf(this, thread);
+    const top = frames[0];
+    if (note === null) return frames;
+    return [
+      { name: note.name, fn: null, pc: 0, span: top?.span ?? null, locals: 0, note: note.text },
+      ...frames,
+    ];
+  }
+
+  /** Whether a thread has nothing left to do and never will. */
+  finished(thread: number): boolean {
+    return this.attempt(thread) === 'finished';
+  }
+
+  /** What a thread waits for; null when it can go on or has finished. */
+  blocked(thread: number): Blocked | null {
+    return this.attempt(thread) === 'blocked' ? this.why : null;
+  }
+
+  /** Threads that can make a step now, in the order of the thread list. */
+  runnable(): number[] {
+    return this.threads.filter(thread => this.attempt(thread.id) === 'stepped').map(thread => thread.id);
+  }
+
+  /** How many choices the next step of a thread offers; 0 if it cannot step. */
+  choiceCount(thread: number): { count: number; names: readonly string[] | null } {
+    const status = this.attempt(thread);
+    return { count: status === 'stepped' ? this.choices : 0, names: this.choiceNames };
+  }
+
+  /** A deadlock in this state, if there is one. */
+  deadlock(): Violation | null {
+    return findDeadlock(this);
+  }
+
+  /** What is wrong when nothing can run any more: a deadlock, or a page request never answered. */
+  atRest(): Violation[] {
+    const found = this.deadlock();
+    return found === null ? this.monitors.atRest() : [found];
+  }
+
+  /** Evaluates an expression with the locals of a frame. Has no effect on state. */
+  read(expr: Expr, thread: number, frame: Frame | null): number {
+    const mark = this.words.mark();
+    this.begin(thread, 0);
+    this.locals = frame?.locals ?? 0;
+    this.monitors.live = false;
+    const value = compileExpr(this, expr)();
+    this.monitors.live = true;
+    this.words.undo(mark);
+    return value;
+  }
+
+  /** The one- or two-word value of a type stored at a word index. */
+  value(type: Type, index: number): number {
+    return readAt(this, type, index);
+  }
+
+  /** Word index of a global variable, -1 if there is none. */
+  addressOfGlobal(name: string): number {
+    return this.layout.globals.get(name) ?? -1;
+  }
+
+  /** Word index of a field of an object (1 + index), -1 if there is none. */
+  addressOfField(struct: string, name: string, object: number): number {
+    const where = this.layout.structs.get(struct);
+    const field = where?.struct.fields.find(each => each.name === name);
+    if (where === undefined || field === undefined || object < 1 || object > where.count) return -1;
+    return where.base + (object - 1) * where.struct.words + field.offset;
+  }
+
+  /** Number of objects of a struct, in use or not. */
+  objectCount(struct: string): number {
+    return this.layout.structs.get(struct)?.count ?? 0;
+  }
+
+  /** Whether an object (1 + index) of a struct is in use. */
+  objectInUse(struct: string, object: number): boolean {
+    const where = this.layout.structs.get(struct);
+    if (where === undefined || object < 1 || object > where.count) return false;
+    return where.inUse === null || this.words.get(where.inUse + object - 1) !== 0;
+  }
+
+  /** The subscribers that are hashed, with what each implements and the brackets open for it. */
+  subscribers(): Subscriber[] {
+    const { subscribers } = this.monitors;
+    const open = subscribers.openBrackets();
+    return subscribers.of(null).map(object => ({
+      object,
+      driver: this.monitors.driverOf(object),
+      mm: fieldOf(this, 'mmu_notifier', 'mm', object),
+      callbacks: Object.keys(
+        this.program.notifiers[fieldOf(this, 'mmu_notifier', 'ops', object) - 1]?.callbacks ?? {},
+      ),
+      brackets: open.filter(bracket => bracket.subscriber === object),
+    }));
+  }
+
+  /** Reports a violation of the step being made. */
+  violate(property: PropertyId, message: string, at?: { address?: number; frame?: number }): void {
+    const span = stack.currentSpan(this, this.thread);
+    const { address = null, frame = null } = at ?? {};
+    this.violations.push({ property, message, thread: this.thread, address, frame, span });
+  }
+
+  /** Sends an event to the sink, if someone listens. */
+  emit(event: VmEvent): void {
+    if (this.sink !== undefined && !this.quiet) this.sink(event);
+  }
+
+  /** Says that this step cannot be made now, and why. */
+  block(text: string, waitsFor: readonly number[], idle = false): void {
+    this.why = { text, waitsFor, idle };
+  }
+
+  /** Declares how many choices this step offers; returns the one to take. */
+  choose(count: number, names: readonly string[] | null): number {
+    this.choices = count;
+    this.choiceNames = names;
+    return Math.min(this.choice, count - 1);
+  }
+
+  /** Word index of a thread's region. */
+  threadBase(thread: number): number {
+    return this.layout.threads[thread] as number;
+  }
+
+  /** Tries a step and takes it back; `why` and `choices` tell about it. */
+  private attempt(thread: number): StepResult['status'] {
+    const mark = this.words.mark();
+    const listening = this.quiet;
+    const machineSink = this.machine.sink;
+    this.quiet = true;
+    this.machine.sink = undefined;
+    this.begin(thread, 0);
+    const status = this.advance(thread);
+    this.words.undo(mark);
+    this.violations = [];
+    this.quiet = listening;
+    this.machine.sink = machineSink;
+    return status;
+  }
+
+  private begin(thread: number, choice: number): void {
+    this.thread = thread;
+    this.choice = choice;
+    this.choices = 1;
+    this.choiceNames = null;
+    this.why = null;
+    this.limit = null;
+    this.violations = [];
+    if (this.sink !== undefined && !this.quiet) {
+      const { sink } = this;
+      this.machine.sink = event => sink({ type: 'machine', thread: this.thread, event });
+    } else this.machine.sink = undefined;
+  }
+
+  private advance(thread: number): StepResult['status'] {
+    if (!stack.enter(this, thread)) return agentStep(this, thread);
+    const compiled = this.functions[stack.functionAt(this)] as CompiledFunction;
+    let pc = this.words.get(this.frame + 1);
+    for (let steps = 0; ; steps++) {
+      assert(steps < JOINED_MAX, `step: an atomic block of ${compiled.fn.name} does not end`);
+      const executor = compiled.code[pc] as Executor;
+      const next = executor.run();
+      if (this.why !== null || next === BLOCKED) return 'blocked';
+      if (next === STAY || next === SWITCHED) return 'stepped';
+      this.words.put(this.frame + 1, next);
+      if (!executor.joined) return 'stepped';
+      pc = next;
+    }
+  }
+
+  private initialise(): void {
+    for (const global of this.program.globals) {
+      const index = this.layout.globals.get(global.name) as number;
+      if (global.initial !== 0) this.words.put(index, global.initial);
+    }
+    this.setUp();
+    for (const thread of this.threads) {
+      const key = this.firstFunction(thread);
+      if (key === null) continue;
+      this.words.put(this.threadBase(thread.id) + THREAD.started, 1);
+      stack.push(this, thread.id, this.functionIndex.get(key) as number, []);
+    }
+    this.words.forget();
+  }
+
+  /** Runs the scenario's set-up function on the first thread, alone, to its end. */
+  private setUp(): void {
+    const thread = 0;
+    this.begin(thread, 0);
+    stack.push(this, thread, this.functionIndex.get(this.program.scenario.setup) as number, []);
+    for (let steps = 0; this.words.get(this.threadBase(thread) + THREAD.depth) > 0; steps++) {
+      const span = stack.currentSpan(this, thread);
+      if (steps > SETUP_STEPS_MAX)
+        throw new SetupError('the initial state takes too many steps to build', span);
+      const result = this.setUpStep(thread);
+      const found = result.violations[0];
+      if (found !== undefined)
+        throw new SetupError(`building the initial state: ${found.message}`, found.span);
+      if (result.limit !== null) throw new SetupError(`building the initial state: ${result.limit}`, span);
+      if (result.status !== 'stepped')
+        throw new SetupError(
+          `building the initial state waits for ever: ${this.why?.text ?? 'finished'}`,
+          span,
+        );
+    }
+    this.words.forget();
+  }
+
+  /** A step of the set-up; hardware works off its queues when the code waits for it. */
+  private setUpStep(thread: number): StepResult {
+    const result = this.step(thread, 0);
+    if (result.status === 'stepped') return result;
+    for (const agent of this.threads) {
+      if (agent.kind !== 'commands' && agent.kind !== 'ats') continue;
+      const moved = this.step(agent.id, 0);
+      if (moved.status === 'stepped') return moved;
+    }
+    return this.step(thread, 0);
+  }
+
+  private firstFunction(thread: Thread): string | null {
+    const { scenario, daemons } = this.program;
+    if (thread.kind === 'task') return scenario.tasks[thread.index]?.fn ?? null;
+    if (thread.kind === 'device') return scenario.devices[thread.index]?.fn ?? null;
+    if (thread.kind === 'daemon') return daemons[thread.index]?.fn ?? null;
+    return null;
+  }
+}
+
+/** Word index of the locals of the frame at `frame`. */
+export function localsOf(frame: number): number {
+  return frame + FRAME_HEADER;
+}
