@@ -77,7 +77,7 @@ function pickReplay(vm: Vm, lines: readonly ReplayStep[], from: ReplayState): Pi
     const thread = vm.threads.find(each => each.shortName === line.thread || each.name === line.thread);
     if (thread === undefined) return { problem: problem(line, `there is no thread '${line.thread}'`) };
     const frames = vm.frames(thread.id).filter(frame => frame.fn !== null);
-    const top = frames[0]?.fn?.name ?? '';
+    const top = frames[0]?.fn?.key ?? '';
     if (reached(vm, line, thread.id, state, frames.length, top)) {
       state = { line: state.line + 1, count: 0, depth: 0, top: '', fair: -1 };
       continue;
@@ -110,9 +110,9 @@ function reached(
     case 'steps':
       return state.count >= line.count;
     case 'call':
-      return state.count > 0 && depth > state.depth && top === line.fn;
+      return state.count > 0 && depth > state.depth && isNamed(vm, top, line.fn);
     case 'return':
-      return state.count > 0 && depth < state.depth && state.top === line.fn;
+      return state.count > 0 && depth < state.depth && isNamed(vm, state.top, line.fn);
     case 'blocked':
       return vm.choiceCount(thread).count === 0;
     case 'done':
@@ -120,6 +120,12 @@ function reached(
     case 'choose':
       return false;
   }
+}
+
+/** Whether a function goes by this name: its own, with its driver's, or that of the callback it is. */
+function isNamed(vm: Vm, key: string, name: string): boolean {
+  const fn = vm.program.functions[key];
+  return fn !== undefined && (fn.name === name || fn.key === name || fn.callback === name);
 }
 
 function stuckAt(vm: Vm, thread: number, top: string): string {

@@ -48,17 +48,31 @@ export function mmOfThread(vm: Vm, thread: number): number {
 
 /** Rights the VMA at an address gives now; null if there is none. */
 export function vmaRights(vm: Vm, mm: number, address: number): { readonly write: boolean } | null {
-  const where = vm.layout.structs.get('vma');
-  if (where === undefined) return null;
-  for (let vma = 1; vma <= where.count; vma++) {
-    if (where.inUse !== null && vm.words.get(where.inUse + vma - 1) === 0) continue;
-    if (fieldOf(vm, 'vma', 'vm_mm', vma) !== mm || !isLinked(vm, mm, vma)) continue;
+  for (const vma of vmasOf(vm, mm)) {
     const start = wideField(vm, 'vma', 'vm_start', vma);
     const end = wideField(vm, 'vma', 'vm_end', vma);
     if (!addressBelow(address, start) && addressBelow(address, end))
       return { write: fieldOf(vm, 'vma', 'vm_write', vma) !== 0 };
   }
   return null;
+}
+
+/** The VMAs an mm has now: `mmap` is a list of them, or the first of a chain by `vm_next`. */
+function vmasOf(vm: Vm, mm: number): number[] {
+  const field = fieldNamed(vm, 'mm', 'mmap');
+  const base = fieldIndex(vm, 'mm', 'mmap', mm);
+  if (field === undefined || base < 0) return [];
+  const vmas: number[] = [];
+  if (field.type.kind === 'list')
+    for (let index = 0; index < vm.words.get(base); index++) vmas.push(vm.words.get(base + 1 + index));
+  else
+    for (
+      let vma = vm.words.get(base);
+      vma !== 0 && !vmas.includes(vma);
+      vma = fieldOf(vm, 'vma', 'vm_next', vma)
+    )
+      vmas.push(vma);
+  return vmas;
 }
 
 /** Mm, address and level of a page-table slot, by looking for the table from every root; null if it is not linked. */
@@ -117,15 +131,6 @@ function findTable(vm: Vm, table: number, level: number, wanted: number, base: n
 
 function canonical(address: number): number {
   return address >= 2 ** 47 ? address - 2 ** 48 : address;
-}
-
-function isLinked(vm: Vm, mm: number, vma: number): boolean {
-  const list = fieldNamed(vm, 'mm', 'mmap');
-  if (list?.type.kind !== 'list') return true;
-  const base = fieldIndex(vm, 'mm', 'mmap', mm);
-  const count = vm.words.get(base);
-  for (let index = 0; index < count; index++) if (vm.words.get(base + 1 + index) === vma) return true;
-  return false;
 }
 
 function wideField(vm: Vm, struct: string, name: string, object: number): number {

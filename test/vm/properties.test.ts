@@ -1,0 +1,218 @@
+/** Every property: a program that violates it, and one beside it that does not. */
+import { describe, expect, test } from 'vitest';
+import { violated, violatedAtRandom } from './toy';
+
+const cpu = 'machine { cpus 1  frames 32 }';
+const gpu = 'machine { cpus 1  frames 32  iommu amd { device gpu { ats  pri requests 4  refaults 2 } } }';
+const nic = 'machine { cpus 1  frames 32  iommu amd { device nic { } } }';
+const process = 'process P { mmap A, 2 pages, rw, touched }';
+
+/** Unmaps page A by `steps`, as an operation that revokes it. */
+const unmap = (steps: string): string =>
+  `syscall fn unmap(mm: mm, start: addr, len: addr) revokes start .. start + len { ${steps} }`;
+const task = (body: string): string => `task t0 in P on cpu 0 { ${body} }`;
+
+describe('use-after-free', () => {
+  const touch = 'store(A, 1); unmap(P, A, 1 page); store(A, 2);';
+  test('a store through a TLB entry whose page was freed', () => {
+    expect(
+      violated(unmap('clear(mm, start, start + len, false, true);'), `${cpu} ${process} ${task(touch)}`),
+    ).toContain('use-after-free');
+  });
+  test('not when the entry was flushed before', () => {
+    expect(
+      violated(unmap('clear(mm, start, start + len, true, true);'), `${cpu} ${process} ${task(touch)}`),
+    ).toEqual([]);
+  });
+});
+
+describe('stale-after-return and access-after-protect', () => {
+  const touch = 'store(A, 1); unmap(P, A, 1 page); store(A, 2);';
+  const drop = 'for each vma v in mm.mmap { v.vm_end = v.vm_start; break; }';
+  test('an operation returns while a TLB still translates what it revoked', () => {
+    expect(
+      violated(unmap('clear(mm, start, start + len, false, false);'), `${cpu} ${process} ${task(touch)}`),
+    ).toEqual(['stale-after-return']);
+  });
+  test('an access completes that no VMA allowed when it was issued', () => {
+    const found = violated(
+      unmap(`${drop} clear(mm, start, start + len, false, false);`),
+      `${cpu} ${process} ${task(touch)}`,
+    );
+    expect(found).toEqual(['stale-after-return', 'access-after-protect']);
+  });
+  test('neither when the entry was flushed', () => {
+    const found = violated(
+      unmap(`${drop} clear(mm, start, start + len, true, false);`),
+      `${cpu} ${process} ${task(touch)}`,
+    );
+    expect(found).toEqual([]);
+  });
+});
+
+describe('walks', () => {
+  const free_table = `
+    var t = mm.pgd;
+    var pgd = entry_at(t, start);  var p3 = pte_table(*pgd);
+    var pud = entry_at(p3, start); var p2 = pte_table(*pud);
+    var pmd = entry_at(p2, start); var p1 = pte_table(*pmd);
+    set_entry(pmd, no_pte());`;
+  const touch = 'store(A, 1); unmap(P, A, 1 page); store(A + 1 page, 2);';
+  test('table-use-after-free and bad-walk: a walk goes on from a cached pointer to a table that was freed', () => {
+    const found = violated(
+      unmap(`${free_table} free_page(table_page(p1));`),
+      `${cpu} ${process} ${task(touch)}`,
+    );
+    expect(found).toContain('table-use-after-free');
+    expect(found).toContain('bad-walk');
+  });
+  test('neither when INVLPG dropped the pointer', () => {
+    const found = violated(
+      unmap(`${free_table} invlpg(start); free_page(table_page(p1));`),
+      `${cpu} ${process} ${task(touch)}`,
+    );
+    expect(found).toEqual([]);
+  });
+});
+
+describe('missed-range', () => {
+  const bound = (driver: string): string =>
+    `${gpu} process P { mmap A, 2 pages, rw, touched bind gpu, pasid 1, driver ${driver} }`;
+  const one = 'unmap(P, A, 1 page);';
+  const clear = 'clear(mm, start, start + len, true, false);';
+  const free = 'free_page(page);';
+  const find = `var t = mm.pgd; var pgd = entry_at(t, start); var p3 = pte_table(*pgd); var pud = entry_at(p3, start);
+    var p2 = pte_table(*pud); var pmd = entry_at(p2, start); var p1 = pte_table(*pmd); var pte = entry_at(p1, start);
+    var page = pte_page(*pte);`;
+  test('a page is freed and the subscriber was not told', () => {
+    expect(violated(unmap(`${find} ${clear} ${free}`), `${bound('ranged')} ${task(one)}`)).toEqual([
+      'missed-range',
+    ]);
+  });
+  test('another page is mapped there and the subscriber was not told', () => {
+    const other = 'var other = alloc_page(); set_pte(pte, mk_pte(other, true));';
+    expect(violated(unmap(`${find} ${clear} ${other}`), `${bound('ranged')} ${task(one)}`)).toEqual([
+      'missed-range',
+    ]);
+  });
+  test('not when invalidate_range covers it in between', () => {
+    const tell = '__mmu_notifier_invalidate_range(mm, start, start + len);';
+    expect(violated(unmap(`${find} ${clear} ${tell} ${free}`), `${bound('ranged')} ${task(one)}`)).toEqual(
+      [],
+    );
+  });
+  test('an invalidate_range before the clear does not count', () => {
+    const tell = '__mmu_notifier_invalidate_range(mm, start, start + len);';
+    expect(violated(unmap(`${find} ${tell} ${clear} ${free}`), `${bound('ranged')} ${task(one)}`)).toEqual([
+      'missed-range',
+    ]);
+  });
+  test('not for a subscriber whose bracket is open', () => {
+    const tell = [
+      'start_all(mm, start, start + len);',
+      '__mmu_notifier_invalidate_range_end(mm, start, start + len);',
+    ];
+    const steps = `${find} ${tell[0]} ${clear} ${free} ${tell[1]}`;
+    expect(violated(unmap(steps), `${bound('bracketed')} ${task(one)}`)).toEqual([]);
+  });
+});
+
+describe('unbalanced', () => {
+  const bound = `${gpu} process P { mmap A, 2 pages, rw bind gpu, pasid 1, driver bracketed }`;
+  const start = 'start_all(mm, start, start + len);';
+  const end = '__mmu_notifier_invalidate_range_end(mm, start, start + len);';
+  test('an operation returns in its own bracket', () => {
+    expect(violated(unmap(start), `${bound} ${task('unmap(P, A, 1 page);')}`)).toEqual(['unbalanced']);
+  });
+  test('an end without a start', () => {
+    expect(violated(unmap(end), `${bound} ${task('unmap(P, A, 1 page);')}`)).toEqual(['unbalanced']);
+  });
+  test('not when both are there', () => {
+    expect(violated(unmap(start + end), `${bound} ${task('unmap(P, A, 1 page);')}`)).toEqual([]);
+  });
+});
+
+describe('context and locks', () => {
+  const two = 'machine { cpus 2  frames 32 }';
+  test('sleep-in-atomic: mmap_sem under a spinlock, even if it is free', () => {
+    const body = 'spin_lock(P.lock); down_read(P.mmap_sem); up_read(P.mmap_sem); spin_unlock(P.lock);';
+    expect(violated('', `${cpu} ${process} ${task(body)}`)).toEqual(['sleep-in-atomic']);
+  });
+  test('not under mmap_sem', () => {
+    const body = 'down_read(P.mmap_sem); spin_lock(P.lock); spin_unlock(P.lock); up_read(P.mmap_sem);';
+    expect(violated('', `${cpu} ${process} ${task(body)}`)).toEqual([]);
+  });
+  const orders = (a: string, b: string): string => `${two} ${process}
+    task t0 in P on cpu 0 { spin_lock(${a}); spin_lock(${b}); spin_unlock(${b}); spin_unlock(${a}); }
+    task t1 in P on cpu 1 { spin_lock(first); spin_lock(second); spin_unlock(second); spin_unlock(first); }`;
+  const locks = 'var first: spinlock  var second: spinlock';
+  test('deadlock: two locks in both orders', () => {
+    expect(violatedAtRandom(locks, orders('second', 'first'), 40)).toEqual(['deadlock']);
+  });
+  test('not in one order', () => {
+    expect(violatedAtRandom(locks, orders('first', 'second'), 40)).toEqual([]);
+  });
+  test('deadlock: waiting for what never comes; idle is none', () => {
+    expect(violated('var done: bool', `${cpu} ${process} ${task('wait until (done);')}`)).toEqual([
+      'deadlock',
+    ]);
+    expect(violated('var done: bool', `${cpu} ${process} ${task('idle until (done);')}`)).toEqual([]);
+  });
+  test('data-race: a guarded variable without its lock', () => {
+    expect(violated('', `${cpu} ${process} ${task('P.counter = 1;')}`)).toEqual(['data-race']);
+    expect(
+      violated(
+        '',
+        `${cpu} ${process} ${task('spin_lock(P.lock); P.counter = P.counter + 1; spin_unlock(P.lock);')}`,
+      ),
+    ).toEqual([]);
+  });
+  test('assertion: an assert, a range, a null reference', () => {
+    expect(violated('var x: int 0..3', `${cpu} ${process} ${task('assert(x == 1);')}`)).toEqual([
+      'assertion',
+    ]);
+    expect(violated('var x: int 0..3', `${cpu} ${process} ${task('x = 4;')}`)).toEqual(['assertion']);
+    expect(violated('var m: mm', `${cpu} ${process} ${task('var t = m.pgd;')}`)).toEqual(['assertion']);
+    expect(violated('var x: int 0..3', `${cpu} ${process} ${task('x = 3; assert(x == 3);')}`)).toEqual([]);
+  });
+});
+
+describe('devices', () => {
+  const bound = (driver: string, touched = ', touched'): string =>
+    `process P { mmap A, 2 pages, rw${touched} bind gpu, pasid 1, driver ${driver} }`;
+  const program = 'device gpu { dma_write(A, 7); }';
+  test('walk-after-release: the device still walks once release has returned', () => {
+    const stop =
+      'syscall fn stop(mm: mm, off: bool) { if (off) { clear_gcr3(gpu, 1); } for each mmu_notifier mn in mm.list { mn.ops.release(mn, mm); break; } }';
+    const body = (off: string): string =>
+      `${gpu} ${bound('walker')} ${task(`stop(P, ${off});`)} ${program} replay { t0 until done }`;
+    expect(violated(stop, body('false'))).toContain('walk-after-release');
+    expect(violated(stop, body('true'))).not.toContain('walk-after-release');
+  });
+  test('page-response: a request that nobody answers, and an answer to nobody', () => {
+    const found = violated('', `${gpu} ${bound('walker', '')} ${task('skip;')} ${program}`);
+    expect(found).toContain('page-response');
+    expect(
+      violated('', `${gpu} ${bound('walker')} ${task('complete_ppr(gpu, 1, 3, 0);')} ${program}`),
+    ).toEqual(['page-response']);
+    expect(violated('', `${gpu} ${bound('walker')} ${task('skip;')} ${program}`)).toEqual([]);
+  });
+  const answers = `daemon answers {
+    while (true) {
+      idle until (ppr_pending(amd));
+      var p = ppr_first(amd);
+      complete_ppr(ppr_device(p), ppr_pasid(p), ppr_tag(p), 0);
+      ppr_consume(amd);
+    }
+  }`;
+  test('device-failure: answered again and again, and never translatable', () => {
+    expect(violated(answers, `${gpu} ${bound('walker', '')} ${task('skip;')} ${program}`)).toEqual([
+      'device-failure',
+    ]);
+    expect(violated(answers, `${gpu} ${bound('walker')} ${task('skip;')} ${program}`)).toEqual([]);
+  });
+  test('a device without ATS and PRI: a miss is an aborted DMA, no finding', () => {
+    const body = `${nic} process P { mmap A, 2 pages, rw bind nic, pasid 1, driver walker } ${task('skip;')} device nic { dma_write(A, 7); }`;
+    expect(violated('', body)).toEqual([]);
+  });
+});
