@@ -1,0 +1,138 @@
+/**
+ * Why something is as it is: which step made a cache entry, a table entry, or freed a frame. Found by looking back through
+ * the recorded events from a position, so the answer is right after a step back too.
+ */
+import { alignDown, entrySpan } from '../base/address';
+import { pteFrame, ptePresent } from '../machine/entry-format';
+import type { CacheKind, MachineEvent } from '../machine/observer';
+import type { Finding, Recorded } from './history';
+import { addressText, cacheText, placeText, threadName } from './names';
+import type { Session } from './session';
+
+/** The newest machine event of a run up to now that a test accepts. */
+function lastMachine(events: readonly Recorded[], accepts: (event: MachineEvent) => boolean): Recorded | null {
+  for (let index = events.length - 1; index >= 0; index--) {
+    const recorded = events[index];
+    if (recorded?.event.type === 'machine' && accepts(recorded.event.event)) return recorded;
+  }
+  return null;
+}
+
+/** The step that filled the entry a cache has for an address. */
+export function fillOf(
+  events: readonly Recorded[],
+  entry: { cache: CacheKind; owner: number; address: number; frame: number; level: number },
+): Recorded | null {
+  return lastMachine(
+    events,
+    event =>
+      event.type === 'fill' &&
+      event.cache === entry.cache &&
+      event.owner === entry.owner &&
+      event.level === entry.level &&
+      event.frame === entry.frame &&
+      event.address === entry.address,
+  );
+}
+
+/** The step that last stored an entry of a table. */
+export function storeOf(events: readonly Recorded[], frame: number, slot: number): Recorded | null {
+  return lastMachine(
+    events,
+    event => event.type === 'store-entry' && event.frame === frame && event.slot === slot,
+  );
+}
+
+/** The step that last freed a frame. */
+export function freeOf(events: readonly Recorded[], frame: number): Recorded | null {
+  return lastMachine(events, event => event.type === 'free-frame' && event.frame === frame);
+}
+
+/** The step that last took a frame out of a table, or lowered the rights of the entry it is in. */
+export function unmakeOf(events: readonly Recorded[], frame: number): Recorded | null {
+  return lastMachine(
+    events,
+    event =>
+      event.type === 'store-entry' &&
+      ptePresent(event.old) &&
+      pteFrame(event.old) === frame &&
+      event.old !== event.value &&
+      !(ptePresent(event.value) && pteFrame(event.value) === frame && (event.old & ~event.value) === 0),
+  );
+}
+
+/** `by gpu in dma_write (first.mmu:12), step 41`. */
+export function whereText(session: Session, recorded: Recorded): string {
+  const fn = recorded.fn === null ? '' : ` in ${recorded.fn}`;
+  const place = recorded.span === null ? '' : ` (${placeText(recorded.span)})`;
+  return `by ${threadName(session.vm, recorded.thread)}${fn}${place}, step ${recorded.position}`;
+}
+
+/** Why a violation is one, in a few lines: what it is, and the steps that led to it, each with its place and position. */
+export function explain(session: Session, finding: Finding): string[] {
+  const { violation, position } = finding;
+  const { vm } = session;
+  const fn = usedIn(session, finding);
+  const place = violation.span === null ? '' : ` (${placeText(violation.span)})`;
+  const used = `found: by ${threadName(vm, violation.thread)}${fn}${place}, step ${position}`;
+  const headline = `${violation.property}: ${violation.message}`;
+  if (violation.property === 'deadlock') return [headline, ...waits(session, finding)];
+  return [headline, ...history(session, finding), used];
+}
+
+/** What happened to the translation a violation is about, oldest first. */
+function history(session: Session, { violation, position }: Finding): string[] {
+  const { vm } = session;
+  const events = session.events().filter(each => each.position <= position);
+  const fill = lastMachine(events, event => event.type === 'fill' && isAbout(event, violation));
+  const filled = fill?.event.type === 'machine' && fill.event.event.type === 'fill' ? fill.event.event : null;
+  const frame = violation.frame ?? filled?.frame ?? null;
+  const causes: { position: number; text: string }[] = [];
+  const add = (recorded: Recorded | null, text: string): void => {
+    if (recorded === null) return;
+    causes.push({ position: recorded.position, text: `${text}, ${whereText(session, recorded)}` });
+  };
+  if (filled !== null) {
+    const where = cacheText(vm, filled.cache, filled.owner);
+    add(fill, `filled: the ${where} took ${addressText(vm, filled.address)} -> frame ${filled.frame}`);
+  }
+  if (frame !== null) {
+    const unmake = unmakeOf(events, frame);
+    const store = unmake?.event.type === 'machine' && unmake.event.event.type === 'store-entry' ? unmake.event.event : null;
+    const kept = store !== null && ptePresent(store.value) && pteFrame(store.value) === frame;
+    add(unmake, kept ? `made stale: the entry of frame ${frame} lost rights` : `made stale: frame ${frame} left its entry`);
+    add(freeOf(events, frame), `freed: frame ${frame}`);
+  }
+  return causes.sort((a, b) => a.position - b.position).map(({ text }) => text);
+}
+
+function isAbout(
+  event: MachineEvent & { type: 'fill' },
+  { address, frame }: { address: number | null; frame: number | null },
+): boolean {
+  if (frame !== null && event.frame !== frame) return false;
+  if (address === null) return frame !== null;
+  return alignDown(address, entrySpan(event.level)) === event.address;
+}
+
+function usedIn(session: Session, { position, violation }: Finding): string {
+  const here = session.events().filter(each => each.position === position && each.thread === violation.thread);
+  const fn = here.find(each => each.fn !== null)?.fn;
+  return fn === undefined || fn === null ? '' : ` in ${fn}`;
+}
+
+/** What every thread of a deadlock waits for. The state is that of the finding, so the session goes there and back. */
+function waits(session: Session, { position }: Finding): string[] {
+  const now = session.position;
+  session.goTo(position);
+  const lines: string[] = [];
+  for (const { id, name } of session.vm.threads) {
+    const blocked = session.vm.blocked(id);
+    if (blocked === null || blocked.idle) continue;
+    const frame = session.vm.frames(id)[0];
+    const place = frame?.span === null || frame === undefined ? '' : ` in ${frame.name} (${placeText(frame.span)})`;
+    lines.push(`${name} ${blocked.text}${place}, step ${position}`);
+  }
+  session.goTo(now);
+  return lines;
+}

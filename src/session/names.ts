@@ -1,0 +1,53 @@
+/** Names for people: caches, places in the source, pages. */
+import type { Span } from '../base/span';
+import type { CacheKind } from '../machine/observer';
+import { formatMapped } from '../vm/format';
+import type { Vm } from '../vm/vm';
+
+/** `A + 1 page`, or the number where no mapping covers it. */
+export function addressText(vm: Vm, address: number): string {
+  return formatMapped(vm, address).replace(/ \(0x[0-9a-f]+\)$/, '');
+}
+
+/** `A + 1 page .. A + 4 pages`; the end is exclusive. */
+export function rangeText(vm: Vm, start: number, end: number): string {
+  return `${addressText(vm, start)} .. ${addressText(vm, end)}`;
+}
+
+/** `IOTLB of amd`. */
+export function cacheText(vm: Vm, cache: CacheKind, owner: number): string {
+  switch (cache) {
+    case 'tlb':
+      return `TLB of cpu${owner}`;
+    case 'psc':
+      return `paging-structure cache of cpu${owner}`;
+    case 'iotlb':
+      return `IOTLB of ${iommuName(vm, owner)}`;
+    case 'walk-cache':
+      return `walk cache of ${iommuName(vm, owner)}`;
+    case 'atc':
+      return `ATC of ${deviceName(vm, owner)}`;
+  }
+}
+
+/** Name of an IOMMU by index. */
+export function iommuName(vm: Vm, index: number): string {
+  return vm.program.scenario.machine.iommus[index]?.name ?? `iommu ${index}`;
+}
+
+/** Name of a device by its index among all devices. */
+export function deviceName(vm: Vm, index: number): string {
+  const devices = vm.program.scenario.machine.iommus.flatMap(iommu => iommu.devices);
+  return devices[index]?.name ?? `device ${index}`;
+}
+
+/** Name of a thread. */
+export function threadName(vm: Vm, thread: number): string {
+  return vm.threads[thread]?.name ?? `thread ${thread}`;
+}
+
+/** `linux-3.18/mm/memory.mmu:77`; of the user's own files only the last part. */
+export function placeText({ file, line }: Span): string {
+  const isAbsolute = /^([a-zA-Z]:)?[\\/]/.test(file);
+  return `${isAbsolute ? file.replace(/^.*[\\/]/, '') : file}:${line}`;
+}

@@ -1,0 +1,50 @@
+/** What a run has shown, held against what its scenario expects. One schedule can show a violation, never its absence. */
+import type { PropertyId } from '../vm/types';
+import type { Session } from './session';
+
+/** A verdict on the run so far. */
+export interface Verdict {
+  readonly status: 'as expected' | 'differs' | 'incomplete';
+  /** One sentence. */
+  readonly text: string;
+  /** Exit code of the command line: 0 as expected, 1 differs, 3 incomplete. */
+  readonly exitCode: 0 | 1 | 3;
+  /** Properties found violated, each once, in the order found. */
+  readonly violated: readonly PropertyId[];
+}
+
+/** The verdict at the present position of a session. */
+export function verdict(session: Session): Verdict {
+  const violated = [...new Set(session.findings().map(({ violation }) => violation.property))];
+  const list = violated.join(', ');
+  const [limit] = session.limits();
+  if (limit !== undefined && violated.length === 0)
+    return { status: 'incomplete', text: `incomplete: ${limit.text}`, exitCode: 3, violated };
+  const expectation = expected(session);
+  if (expectation === null) {
+    const text = violated.length === 0 ? 'no violation on this schedule' : `violated: ${list}`;
+    return { status: 'as expected', text: `${text} (the scenario does not say what it expects)`, exitCode: 0, violated };
+  }
+  if (expectation.verdict === 'holds') {
+    if (violated.length === 0)
+      return { status: 'as expected', text: 'no violation on this schedule, as expected', exitCode: 0, violated };
+    return { status: 'differs', text: `violated: ${list}; expected that all holds`, exitCode: 1, violated };
+  }
+  return violatedAsExpected(expectation.properties, violated);
+}
+
+function violatedAsExpected(wanted: readonly string[], violated: readonly PropertyId[]): Verdict {
+  const missing = wanted.filter(property => !violated.some(found => found === property));
+  const others = violated.filter(property => !wanted.includes(property));
+  const also = others.length === 0 ? '' : `; also ${others.join(', ')}`;
+  if (missing.length === 0)
+    return { status: 'as expected', text: `violated: ${wanted.join(', ')}, as expected${also}`, exitCode: 0, violated };
+  const text = `${missing.join(', ')} did not show on this schedule, though expected${also}`;
+  return { status: 'incomplete', text, exitCode: 3, violated };
+}
+
+/** The expectation was written for the scenario's own kernel; under another one it says nothing. */
+function expected(session: Session) {
+  const { program } = session;
+  return program.kernel === program.scenario.kernel ? program.scenario.expect : null;
+}

@@ -1,0 +1,191 @@
+/**
+ * Events as records, one a line of `run --json`. Callbacks, CPU TLB flushes and frees use the fields of recorded Linux
+ * traces (`cb`, `probe`, `free`, `mark`), so that a run can be held against what a kernel did; the rest says what it is.
+ */
+import { PAGE_SIZE } from '../base/address';
+import type { MachineEvent } from '../machine/observer';
+import { formatMapped } from '../vm/format';
+import type { VmEvent } from '../vm/types';
+import type { Vm } from '../vm/vm';
+
+/** Something that happened in a run; a session keeps these. */
+export interface Happening {
+  readonly position: number;
+  readonly thread: number;
+  readonly event: VmEvent;
+  readonly fn: string | null;
+  readonly span: { readonly file: string; readonly line: number } | null;
+  readonly stack: readonly string[];
+}
+
+/** A range of addresses: `A+1`, end exclusive, and its length in pages. */
+export interface RecordRange {
+  readonly start: string;
+  readonly end: string;
+  readonly pages: number;
+}
+
+/** One line. Fields that do not apply are absent. */
+export interface TraceRecord {
+  readonly type: 'cb' | 'cb-return' | 'probe' | 'free' | 'mark' | 'machine' | 'violation';
+  readonly name: string;
+  /** Steps made when it had happened. */
+  readonly position: number;
+  readonly thread: string;
+  readonly cpu?: number;
+  /** Number of the subscriber, by the order in which they subscribed. */
+  readonly sub?: number;
+  readonly driver?: string;
+  readonly range?: RecordRange;
+  readonly page?: string;
+  readonly page_kind?: 'page' | 'table';
+  readonly text?: string;
+  readonly at?: string;
+  readonly stack?: readonly string[];
+}
+
+/** Functions whose entry recorded traces show. */
+const probes = new Set([
+  'flush_tlb_mm_range',
+  'flush_tlb_page',
+  'flush_tlb_range',
+  'flush_tlb_mm',
+  'native_flush_tlb_others',
+  'flush_tlb_func',
+  'arch_tlbbatch_flush',
+  'tlb_remove_table_sync_one',
+]);
+
+/** The records of what happened in a run, in order. */
+export function traceRecords(run: { readonly vm: Vm; events(): readonly Happening[] }): TraceRecord[] {
+  const { vm } = run;
+  const subscribers: number[] = [];
+  const found: TraceRecord[] = [];
+  for (const happening of run.events()) {
+    const record = recordOf(vm, happening, subscribers);
+    if (record !== null) found.push(record);
+  }
+  return found;
+}
+
+function recordOf(vm: Vm, happening: Happening, subscribers: number[]): TraceRecord | null {
+  const { event } = happening;
+  const head = headOf(vm, happening);
+  switch (event.type) {
+    case 'callback':
+    case 'callback-return': {
+      const sub = numberOf(subscribers, event.subscriber);
+      const range = rangeOf(vm, event.start, event.end);
+      const type = event.type === 'callback' ? 'cb' : 'cb-return';
+      const stack = event.type === 'callback' ? { stack: happening.stack } : {};
+      return { type, name: event.callback, ...head, sub, driver: event.driver, ...range, ...stack };
+    }
+    case 'call':
+      if (probes.has(event.fn.name)) return { type: 'probe', name: event.fn.name, ...head, stack: happening.stack };
+      if (event.fn.role !== 'syscall') return null;
+      return { type: 'mark', name: 'op_begin', ...head, text: event.fn.name };
+    case 'subscribed':
+    case 'unsubscribed':
+      return { type: 'mark', name: event.type, ...head, sub: numberOf(subscribers, event.subscriber) };
+    case 'sigsegv':
+      return { type: 'mark', name: 'SIGSEGV', ...head, page: pageName(vm, event.address) };
+    case 'interrupt':
+      return { type: 'mark', name: 'interrupt', ...head, cpu: event.cpu, text: event.fn.name };
+    case 'violation': {
+      const { property, message } = event.violation;
+      return { type: 'violation', name: property, ...head, text: message };
+    }
+    case 'machine':
+      return machineRecord(vm, event.event, happening, head);
+    case 'lock':
+    case 'unlock':
+    case 'return':
+      return null;
+  }
+}
+
+type Head = Pick<TraceRecord, 'position' | 'thread' | 'cpu' | 'at'>;
+
+function headOf(vm: Vm, { position, thread, span }: Happening): Head {
+  const unit = vm.threads[thread];
+  const cpu = unit?.cpu ?? null;
+  const at = span === null ? {} : { at: `${span.file}:${span.line}` };
+  return { position, thread: unit?.name ?? '', ...(cpu === null ? {} : { cpu }), ...at };
+}
+
+function machineRecord(vm: Vm, event: MachineEvent, { stack }: Happening, head: Head): TraceRecord | null {
+  const record = (name: string, text: string, page?: string): TraceRecord => ({
+    type: 'machine',
+    name,
+    ...head,
+    ...(page === undefined ? {} : { page }),
+    text,
+  });
+  switch (event.type) {
+    case 'free-frame':
+      return {
+        type: 'free',
+        name: 'mm_page_free',
+        ...head,
+        page: `frame ${event.frame}`,
+        page_kind: event.kind === 'data' ? 'page' : 'table',
+        stack,
+      };
+    case 'flush-tlb': {
+      const name = event.address === null ? 'local_flush_tlb' : 'invlpg';
+      const page = event.address === null ? {} : { page: pageName(vm, event.address) };
+      return { type: 'probe', name, ...head, cpu: event.cpu, ...page, stack };
+    }
+    case 'fill':
+    case 'drop': {
+      const why = event.type === 'drop' ? `, ${event.why}` : '';
+      const text = `${event.cache} ${event.owner}: frame ${event.frame}${why}`;
+      return record(event.type, text, pageName(vm, event.address));
+    }
+    case 'access': {
+      const text = `${event.write ? 'write' : 'read'} frame ${event.frame}: ${event.value}`;
+      return record('access', text, pageName(vm, event.address));
+    }
+    case 'command':
+      return record('command', `${event.phase}: ${event.text}`);
+    case 'page-request':
+    case 'page-response':
+      return record(event.type, `tag ${event.tag}, ${event.text}`, pageName(vm, event.address));
+    case 'io-page-fault':
+    case 'device-failed':
+      return record(event.type, `PASID ${event.pasid}`, pageName(vm, event.address));
+    case 'gcr3':
+      return record('gcr3', `PASID ${event.pasid}: ${event.root === null ? 'none' : `frame ${event.root}`}`);
+    case 'cr3':
+      return record('cr3', `cpu${event.cpu}: frame ${event.root}`);
+    case 'store-entry':
+      return record('store-entry', `frame ${event.frame}, entry ${event.slot}`);
+    case 'alloc-frame':
+      return record('alloc-frame', `frame ${event.frame}, ${event.kind}`);
+    case 'walk':
+      return null;
+  }
+}
+
+function numberOf(subscribers: number[], subscriber: number): number {
+  const known = subscribers.indexOf(subscriber);
+  return known >= 0 ? known : subscribers.push(subscriber) - 1;
+}
+
+function rangeOf(vm: Vm, start: number | null, end: number | null): { range?: RecordRange } {
+  if (start === null) return {};
+  const last = end ?? start + PAGE_SIZE;
+  const pages = Math.ceil((last - start) / PAGE_SIZE);
+  return { range: { start: pageName(vm, start), end: pageName(vm, last, start), pages } };
+}
+
+/** `A+1` as recorded traces write it; `ALL` has no name of its own here. */
+function pageName(vm: Vm, address: number, near = address): string {
+  const mapping = vm.program.scenario.mappings.find(
+    each => each.address <= near && near < each.address + each.pages * PAGE_SIZE,
+  );
+  if (mapping === undefined) return formatMapped(vm, address);
+  const offset = address - mapping.address;
+  const bytes = offset % PAGE_SIZE;
+  return `${mapping.name}+${Math.floor(offset / PAGE_SIZE)}${bytes === 0 ? '' : `+0x${bytes.toString(16)}`}`;
+}

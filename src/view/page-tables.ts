@@ -1,0 +1,161 @@
+/** The page-table tree: every address space from its root down, and beside it the roots that IOMMUs walk. */
+import { entrySpan } from '../base/address';
+import { formatEntry, PTE, pteDangling, pteFrame, pteHuge, ptePresent } from '../machine/entry-format';
+import { PASIDS } from '../machine/device';
+import { storeOf, whereText } from '../session/causes';
+import type { Recorded } from '../session/history';
+import { addressText, deviceName } from '../session/names';
+import type { Session } from '../session/session';
+import { objectsOf } from '../session/values';
+import { type FilePath, leaf, type Marks, originOf } from './nodes';
+import type { TreeNode } from './tree';
+
+/** Names of the levels, by number. */
+const levelNames = ['', 'PTE', 'PMD', 'PUD', 'PGD', 'P4D'];
+const TOP_LEVEL = 4;
+
+interface Drawing {
+  readonly session: Session;
+  readonly events: readonly Recorded[];
+  readonly previous: number;
+  readonly filePath: FilePath;
+}
+
+/** The tree. `previous` is the position of the stop before: what was stored since is marked as changed. */
+export function pageTableNodes(session: Session, previous: number, filePath: FilePath): TreeNode[] {
+  const drawing = { session, events: session.events(), previous, filePath };
+  return [...mmNodes(drawing), ...iommuNodes(drawing)];
+}
+
+function mmNodes(drawing: Drawing): TreeNode[] {
+  const { session } = drawing;
+  const { vm } = session;
+  const layout = vm.layout.structs.get('mm');
+  const field = layout?.struct.fields.find(each => each.name === 'pgd');
+  if (layout === undefined || field === undefined) return [];
+  return objectsOf(session, 'mm').map(({ name }) => {
+    const object = Number(name.slice('mm#'.length));
+    const root = vm.words.get(layout.base + (object - 1) * layout.struct.words + field.offset) - 1;
+    const process = session.program.scenario.processes[object - 1]?.name;
+    const label = process === undefined ? name : `${name} [${process}]`;
+    const users = cpusAt(session, root);
+    const loaded = users.length === 0 ? 'on no CPU' : `CR3 of ${users.join(', ')}`;
+    const description = root < 0 ? 'no page table' : `root in frame ${root}, ${loaded}`;
+    const children = root < 0 ? [] : tableNodes(drawing, root, TOP_LEVEL, 0, `mm${object}`);
+    return { ...leaf(`mm${object}`, label, 'symbol-namespace'), description, children };
+  });
+}
+
+function cpusAt(session: Session, root: number): string[] {
+  const { machine } = session.vm;
+  return machine.cpus.flatMap((_, cpu) => (root >= 0 && machine.cr3(cpu) === root ? [`cpu${cpu}`] : []));
+}
+
+/** PASID table entries, each pointing to a root. */
+function iommuNodes({ session, events, filePath, previous }: Drawing): TreeNode[] {
+  const { machine } = session.vm;
+  return machine.devices.flatMap((_, device) => {
+    const children: TreeNode[] = [];
+    for (let pasid = 0; pasid < PASIDS; pasid++) {
+      const root = machine.gcr3(device, pasid);
+      if (root < 0) continue;
+      const written = events.findLast(
+        ({ event }) =>
+          event.type === 'machine' &&
+          event.event.type === 'gcr3' &&
+          event.event.device === device &&
+          event.event.pasid === pasid,
+      );
+      const isFreed = machine.frameKind(root) === 0;
+      const marks: Marks = [
+        ...(isFreed ? (['freed'] as const) : []),
+        ...(written !== undefined && written.position > previous ? (['changed'] as const) : []),
+      ];
+      children.push({
+        ...leaf(`device${device}.${pasid}`, `PASID ${pasid}`, 'references'),
+        description: `-> ${rootName(session, root)}`,
+        marks,
+        origin: originOf(session, written ?? null, filePath),
+      });
+    }
+    if (children.length === 0) return [];
+    const id = `device${device}`;
+    const description = `PASID table, ${children.length === 1 ? '1 entry' : `${children.length} entries`}`;
+    return [{ ...leaf(id, deviceName(session.vm, device), 'circuit-board'), description, children }];
+  });
+}
+
+function rootName(session: Session, root: number): string {
+  const layout = session.vm.layout.structs.get('mm');
+  const field = layout?.struct.fields.find(each => each.name === 'pgd');
+  for (const { name } of objectsOf(session, 'mm')) {
+    const object = Number(name.slice('mm#'.length));
+    const index = (layout?.base ?? 0) + (object - 1) * (layout?.struct.words ?? 0) + (field?.offset ?? 0);
+    if (session.vm.words.get(index) - 1 === root) return `${name}, frame ${root}`;
+  }
+  return session.vm.machine.frameKind(root) === 0 ? `freed frame ${root}` : `table in frame ${root}`;
+}
+
+function tableNodes(
+  drawing: Drawing,
+  frame: number,
+  level: number,
+  base: number,
+  parent: string,
+): TreeNode[] {
+  const { machine } = drawing.session.vm;
+  if (machine.frameKind(frame) !== 2) return [];
+  const nodes: TreeNode[] = [];
+  for (let slot = machine.nextPopulated(frame, 0, 512); slot >= 0; ) {
+    nodes.push(entryNode(drawing, frame, slot, level, base + slot * entrySpan(level), parent));
+    slot = slot === 511 ? -1 : machine.nextPopulated(frame, slot + 1, 512);
+  }
+  return nodes;
+}
+
+function entryNode(
+  drawing: Drawing,
+  frame: number,
+  slot: number,
+  level: number,
+  address: number,
+  parent: string,
+): TreeNode {
+  const { session, events, previous, filePath } = drawing;
+  const { vm } = session;
+  const value = vm.machine.readEntry(frame, slot);
+  const isPointer = level > 1 && ptePresent(value) && !pteHuge(value);
+  const stored = storeOf(events, frame, slot);
+  const marks: Marks = [
+    ...(pteDangling(value) ? (['freed'] as const) : []),
+    ...(stored !== null && stored.position > previous ? (['changed'] as const) : []),
+  ];
+  const id = `${parent}/${slot}`;
+  const name = `${levelNames[level] ?? `level ${level}`} ${slot}`;
+  const at = canonical(address);
+  return {
+    id,
+    label: isPointer ? name : `${name}: ${addressText(vm, at)}`,
+    description: isPointer ? `-> table in frame ${pteFrame(value)}` : entryText(value),
+    tooltip: tooltipOf(session, value, frame, slot, stored),
+    icon: isPointer ? 'list-tree' : 'symbol-field',
+    marks,
+    origin: originOf(session, stored, filePath),
+    children: isPointer ? tableNodes(drawing, pteFrame(value), level - 1, address, id) : [],
+  };
+}
+
+function entryText(value: number): string {
+  return formatEntry(value & ~PTE.DANGLING).replace(' P ', ' ');
+}
+
+function tooltipOf(session: Session, value: number, frame: number, slot: number, stored: Recorded | null): string {
+  const lines = [`entry ${slot} of frame ${frame}: ${formatEntry(value)}`];
+  if (pteDangling(value)) lines.push(`frame ${pteFrame(value)} was freed while this entry referred to it`);
+  if (stored !== null) lines.push(`stored ${whereText(session, stored)}`);
+  return lines.join('\n');
+}
+
+function canonical(address: number): number {
+  return address >= 2 ** 47 ? address - 2 ** 48 : address;
+}

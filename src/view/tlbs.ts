@@ -1,0 +1,153 @@
+/**
+ * The tree of caches: per CPU the TLB and the paging-structure cache, per IOMMU the IOTLB and the walk cache, per device
+ * the ATC. An entry the page tables no longer back is stale, and says why.
+ */
+import { alignDown, PAGE_SIZE } from '../base/address';
+import type { CachedCopy } from '../machine/copies';
+import { pteFrame, pteHuge, ptePresent, pteWrite } from '../machine/entry-format';
+import type { CacheKind } from '../machine/observer';
+import { fillOf, freeOf, unmakeOf, whereText } from '../session/causes';
+import type { Recorded } from '../session/history';
+import { addressText, cacheText, deviceName, iommuName } from '../session/names';
+import { copyText } from '../session/scopes';
+import type { Session } from '../session/session';
+import { type FilePath, leaf, type Marks, originOf } from './nodes';
+import type { TreeNode } from './tree';
+
+interface Drawing {
+  readonly session: Session;
+  readonly events: readonly Recorded[];
+  readonly copies: readonly CachedCopy[];
+  readonly previous: number;
+  readonly filePath: FilePath;
+}
+
+/** The tree. `previous` is the position of the stop before: what was filled since is marked as changed. */
+export function tlbNodes(session: Session, previous: number, filePath: FilePath): TreeNode[] {
+  const { machine } = session.vm;
+  const copies = machine.copies();
+  const drawing = { session, events: session.events(), copies, previous, filePath };
+  const cpus = machine.cpus.map((_, cpu) => {
+    const children = [cacheNode(drawing, 'TLB', 'tlb', cpu), cacheNode(drawing, 'paging-structure cache', 'psc', cpu)];
+    return unitNode(`cpu${cpu}`, `cpu${cpu}`, 'chip', children);
+  });
+  const iommus = machine.iommus.map((_, iommu) => {
+    const children = [
+      cacheNode(drawing, 'IOTLB', 'iotlb', iommu),
+      cacheNode(drawing, 'walk cache', 'walk-cache', iommu),
+    ];
+    return unitNode(`iommu${iommu}`, iommuName(session.vm, iommu), 'server', children);
+  });
+  const devices = machine.devices.flatMap((device, index) => {
+    if (!device.hasAts()) return [];
+    const children = [cacheNode(drawing, 'ATC', 'atc', index)];
+    return [unitNode(`device${index}`, deviceName(session.vm, index), 'circuit-board', children)];
+  });
+  return [...cpus, ...iommus, ...devices];
+}
+
+/** A unit bears the marks of what is in it, so that they show while it is folded. */
+function unitNode(id: string, label: string, icon: string, children: readonly TreeNode[]): TreeNode {
+  return { ...leaf(id, label, icon), marks: gathered(children), children };
+}
+
+function cacheNode(drawing: Drawing, label: string, cache: CacheKind, owner: number): TreeNode {
+  const own = drawing.copies.filter(copy => copy.cache === cache && copy.owner === owner);
+  const seen = new Map<string, number>();
+  const children = own.map(copy => copyNode(drawing, copy, seen));
+  const stale = children.filter(({ marks }) => marks.includes('stale')).length;
+  const count = own.length === 1 ? '1 entry' : `${own.length} entries`;
+  const description = own.length === 0 ? 'empty' : stale === 0 ? count : `${count}, ${stale} stale`;
+  const tooltip = cacheText(drawing.session.vm, cache, owner);
+  const node = leaf(`${cache}${owner}`, label, 'database');
+  return { ...node, description, tooltip, marks: gathered(children), children };
+}
+
+function gathered(children: readonly TreeNode[]): Marks {
+  return (['freed', 'stale', 'changed'] as const).filter(mark => children.some(({ marks }) => marks.includes(mark)));
+}
+
+function copyNode(drawing: Drawing, copy: CachedCopy, seen: Map<string, number>): TreeNode {
+  const { session, events, previous, filePath } = drawing;
+  const { vm } = session;
+  const fill = fillOf(events, copy);
+  const why = staleness(session, copy);
+  const marks: Marks = [
+    ...(copy.marked ? (['freed'] as const) : []),
+    ...(why === null ? [] : (['stale'] as const)),
+    ...(fill !== null && fill.position > previous ? (['changed'] as const) : []),
+  ];
+  const space = copy.pasid < 0 ? '' : ` (${deviceName(vm, copy.device)}, PASID ${copy.pasid})`;
+  const key = `${copy.cache}${copy.owner}/${copy.tag}.${copy.pasid}.${copy.level}.${copy.leaf ? 'leaf' : 'table'}.${copy.address}`;
+  const repeat = seen.get(key) ?? 0;
+  seen.set(key, repeat + 1);
+  return {
+    id: repeat === 0 ? key : `${key}#${repeat}`,
+    label: `${addressText(vm, copy.address)}${space}`,
+    description: `${copyText(copy)}${why === null ? '' : `, stale: ${why}`}`,
+    tooltip: history(session, events, copy, fill, why),
+    icon: copy.leaf ? 'symbol-field' : 'list-tree',
+    marks,
+    origin: originOf(session, fill, filePath),
+    children: [],
+  };
+}
+
+function history(
+  session: Session,
+  events: readonly Recorded[],
+  copy: CachedCopy,
+  fill: Recorded | null,
+  why: string | null,
+): string {
+  const lines = [`${addressText(session.vm, copy.address)} ${copyText(copy)}`];
+  if (fill !== null) lines.push(`filled ${whereText(session, fill)}`);
+  if (why !== null) {
+    lines.push(`stale: ${why}`);
+    const unmade = unmakeOf(events, copy.frame);
+    if (unmade !== null) lines.push(`made stale ${whereText(session, unmade)}`);
+  }
+  const freed = copy.marked ? freeOf(events, copy.frame) : null;
+  if (freed !== null) lines.push(`freed ${whereText(session, freed)}`);
+  return lines.join('\n');
+}
+
+/** Why a copy is stale: what the tables say now where it was made; null if they still say the same, or more. */
+export function staleness(session: Session, copy: CachedCopy): string | null {
+  const root = rootOf(session, copy);
+  if (root < 0) return 'its address space is no longer bound';
+  return copy.leaf ? leafStaleness(session, copy, root) : pointerStaleness(session, copy, root);
+}
+
+function rootOf(session: Session, copy: CachedCopy): number {
+  const { machine } = session.vm;
+  return copy.pasid < 0 ? copy.tag : machine.gcr3(copy.device, copy.pasid);
+}
+
+function leafStaleness(session: Session, copy: CachedCopy, root: number): string | null {
+  const { machine } = session.vm;
+  for (let offset = 0; offset < copy.size; offset += PAGE_SIZE) {
+    const backing = machine.backing(root, copy.address + offset);
+    if (backing === undefined) return 'the page is not mapped any more';
+    if (backing.frame !== copy.frame + offset / PAGE_SIZE) return `the page is now in frame ${backing.frame}`;
+    if (copy.write && !pteWrite(backing.value)) return 'the page is read-only now';
+    // A huge page is backed as a whole.
+    if (backing.level === copy.level) return null;
+  }
+  return null;
+}
+
+/** Follows the tables down to the entry that was copied. */
+function pointerStaleness(session: Session, copy: CachedCopy, root: number): string | null {
+  const { machine } = session.vm;
+  let table = root;
+  for (let level = 4; level >= copy.level; level--) {
+    if (machine.frameKind(table) !== 2) return `frame ${table} is no page table any more`;
+    const span = 512 ** (level - 1) * PAGE_SIZE;
+    const slot = (Math.floor(alignDown(copy.address, span) / span) % 512 + 512) % 512;
+    const value = machine.readEntry(table, slot);
+    if (!ptePresent(value) || pteHuge(value)) return 'no table is there any more';
+    table = pteFrame(value);
+  }
+  return table === copy.frame ? null : `the table is now in frame ${table}`;
+}
