@@ -16,8 +16,7 @@ export function entrySpan(level: number): number {
 
 /** Index into a page table at `level` for a virtual address. */
 export function tableIndex(address: number, level: number): number {
-  const index = Math.floor(address / entrySpan(level)) % 512;
-  return index < 0 ? index + 512 : index;
+  return slotOf(lowWord(address), highWord(address), level);
 }
 
 /** Rounds down to a multiple of `size`. */

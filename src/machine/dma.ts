@@ -13,7 +13,7 @@ import type { Layout } from '../base/layout';
 import type { Outcome } from './cpu';
 import type { Device } from './device';
 import { type Frames, pieceFrame, spans } from './frames';
-import { D, GATHERED, LEVEL_MASK, levelOf, MARK, W, WRITE_REQUEST } from './register-bits';
+import { D, GATHERED, LEAF, LEVEL_MASK, levelOf, MARK, W, WRITE_REQUEST } from './register-bits';
 import { WALK_WORDS, type Walker, type WalkResult } from './walk';
 import type { Wires } from './wires';
 
@@ -339,7 +339,7 @@ export class Dma {
       return 'more';
     }
     if ((header & TRANSLATED) !== 0) {
-      const flags = header & (GATHERED | D);
+      const flags = LEAF | (header & (GATHERED | D));
       this.device.atc.fill(this.tag(), levelOf(header), this.low(), this.high(), flags, frame);
       this.put(kept | LOOKUP);
       return 'done';

@@ -96,12 +96,12 @@ export class Frames {
   }
 
   /**
-   * Stores an entry for software. The mark is not software's to set: a new entry has none, unless it refers to a free
-   * frame, or is made from a marked value (read before, or now in the same slot with the same frame).
+   * Stores an entry for software. A new entry has no mark, unless it refers to a free frame, or is made from a marked
+   * value: the changed copy of a dangling entry dangles.
    */
   store(frame: number, slot: number, value: number): void {
     const old = this.read(frame, slot);
-    const stored = this.isDangling(old, value) ? value | PTE.DANGLING : value & ~PTE.DANGLING;
+    const stored = this.isDangling(value) ? value | PTE.DANGLING : value & ~PTE.DANGLING;
     this.wires.hooks.entryStoring(frame, slot, old, stored);
     this.write(frame, slot, stored);
     this.wires.sink?.({ type: 'store-entry', frame, slot, old, value: stored });
@@ -138,11 +138,8 @@ export class Frames {
     return this.exists(frame) ? this.wires.words.get(this.meta + frame) & KIND_MASK : FREE;
   }
 
-  private isDangling(old: number, value: number): boolean {
-    if ((value & PTE.P) === 0) return false;
-    if ((value & PTE.DANGLING) !== 0 || this.isFree(pteFrame(value))) return true;
-    const marked = PTE.P | PTE.DANGLING;
-    return (old & marked) === marked && pteFrame(old) === pteFrame(value);
+  private isDangling(value: number): boolean {
+    return (value & PTE.P) !== 0 && ((value & PTE.DANGLING) !== 0 || this.isFree(pteFrame(value)));
   }
 
   private alloc(state: number): number {
