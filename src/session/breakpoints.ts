@@ -5,7 +5,7 @@
  * is the same after a step back and forth.
  */
 import type { Expr, FunctionCode, Program } from '../language/program';
-import { compileExpressionFor, type Compiled, evaluateText } from './evaluate';
+import { type Compiled, compileExpressionFor, evaluateText } from './evaluate';
 import { type HitCondition, parseHitCondition } from './hit-condition';
 import { instructionOf, type Place, placeOf } from './place';
 import type { Session } from './session';
@@ -13,6 +13,8 @@ import { functionsNamed, overriddenAt, type Site, sitesAt, statementSites } from
 
 /** A breakpoint on a line, as asked for. */
 export interface LineRequest {
+  /** Chosen by the caller, unlike any other. */
+  readonly id: number;
   readonly line: number;
   readonly column: number | null;
   readonly condition: string | null;
@@ -22,6 +24,8 @@ export interface LineRequest {
 
 /** A breakpoint on functions, as asked for. */
 export interface FunctionRequest {
+  /** Chosen by the caller, unlike any other. */
+  readonly id: number;
   readonly name: string;
   readonly condition: string | null;
   readonly hitCondition: string | null;
@@ -58,7 +62,6 @@ interface Active {
 
 /** The breakpoints that are set. */
 export class Breakpoints {
-  private nextId = 1;
   private readonly lines = new Map<string, Active[]>();
   private functions: Active[] = [];
   /** Threads that have made no step yet, and whose first statement was already reported. */
@@ -99,7 +102,9 @@ export class Breakpoints {
     if (place === null) return null;
     const called = this.wasCalled(thread, place);
     const at = (active: Active): boolean => {
-      if (!active.sites.some(site => site.fn === place.fn && (site.pc === place.pc || active.on === 'return')))
+      if (
+        !active.sites.some(site => site.fn === place.fn && (site.pc === place.pc || active.on === 'return'))
+      )
         return false;
       if (active.on === 'call') return called;
       return active.on === 'arrival' || instructionOf(place)?.op === 'return';
@@ -135,7 +140,12 @@ export class Breakpoints {
     }
   }
 
-  private judge(thread: number, place: Place, at: (active: Active) => boolean, forward: boolean): Hits | null {
+  private judge(
+    thread: number,
+    place: Place,
+    at: (active: Active) => boolean,
+    forward: boolean,
+  ): Hits | null {
     const ids: number[] = [];
     const logs: string[] = [];
     let kind: Hits['kind'] = 'line';
@@ -186,17 +196,17 @@ export class Breakpoints {
     const replaced = overriddenAt(program, file, request.line);
     if (replaced !== null) {
       const text = `'${replaced.key}' of this file is overridden by ${replaced.by}, so it does not run`;
-      return this.unverified('line', text);
+      return unverified(request.id, 'line', text);
     }
     if (sites.length === 0)
-      return this.unverified('line', `scenario '${program.scenario.name}' runs no code of this file`);
+      return unverified(request.id, 'line', `scenario '${program.scenario.name}' runs no code of this file`);
     const chosen = sitesAt(sites, request.line, request.column);
     const [site] = chosen;
-    if (site === undefined) return this.unverified('line', 'no statement begins at or after this line');
+    if (site === undefined)
+      return unverified(request.id, 'line', 'no statement begins at or after this line');
     const options = this.options(chosen, request.condition, request.hitCondition);
-    if ('problem' in options) return this.unverified('line', options.problem);
-    const id = this.nextId++;
-    const { logMessage } = request;
+    if ('problem' in options) return unverified(request.id, 'line', options.problem);
+    const { id, logMessage } = request;
     active.push({ id, kind: 'line', on: 'arrival', sites: chosen, ...options, logMessage, hits: [] });
     return { id, kind: 'line', verified: true, message: '', site };
   }
@@ -209,10 +219,14 @@ export class Breakpoints {
     const sites = named.map(fn => ({ fn, pc: 0, span: fn.code[0]?.span ?? fn.span }));
     const [site] = sites;
     if (site === undefined)
-      return this.unverified('function', `no function or callback of kernel ${program.kernel} is named '${name}'`);
+      return unverified(
+        request.id,
+        'function',
+        `no function or callback of kernel ${program.kernel} is named '${name}'`,
+      );
     const options = this.options(sites, request.condition, request.hitCondition);
-    if ('problem' in options) return this.unverified('function', options.problem);
-    const id = this.nextId++;
+    if ('problem' in options) return unverified(request.id, 'function', options.problem);
+    const { id } = request;
     const on = onReturn ? 'return' : 'call';
     this.functions.push({ id, kind: 'function', on, sites, ...options, logMessage: null, hits: [] });
     return { id, kind: 'function', verified: true, message: '', site };
@@ -225,7 +239,9 @@ export class Breakpoints {
   ): { conditions: Map<FunctionCode, Expr>; hitCondition: HitCondition | null } | { problem: string } {
     const hitCondition = hitText === null ? null : parseHitCondition(hitText);
     if (hitText !== null && hitCondition === null)
-      return { problem: `'${hitText}' is no hit condition, expected a number, perhaps after >=, >, <=, < or %` };
+      return {
+        problem: `'${hitText}' is no hit condition, expected a number, perhaps after >=, >, <=, < or %`,
+      };
     const conditions = new Map<FunctionCode, Expr>();
     for (const { fn } of sites) {
       if (condition === null) break;
@@ -234,10 +250,6 @@ export class Breakpoints {
       conditions.set(fn, compiled.expr);
     }
     return { conditions, hitCondition };
-  }
-
-  private unverified(kind: 'line' | 'function', message: string): Breakpoint {
-    return { id: this.nextId++, kind, verified: false, message, site: null };
   }
 
   private *all(): Iterable<Active> {
@@ -249,4 +261,8 @@ export class Breakpoints {
 /** Whether a program has code in a file. */
 export function hasCode(program: Program, file: string): boolean {
   return statementSites(program, file).length > 0;
+}
+
+function unverified(id: number, kind: 'line' | 'function', message: string): Breakpoint {
+  return { id, kind, verified: false, message, site: null };
 }

@@ -10,7 +10,10 @@ import { addressText, cacheText, placeText, threadName } from './names';
 import type { Session } from './session';
 
 /** The newest machine event of a run up to now that a test accepts. */
-function lastMachine(events: readonly Recorded[], accepts: (event: MachineEvent) => boolean): Recorded | null {
+function lastMachine(
+  events: readonly Recorded[],
+  accepts: (event: MachineEvent) => boolean,
+): Recorded | null {
   for (let index = events.length - 1; index >= 0; index--) {
     const recorded = events[index];
     if (recorded?.event.type === 'machine' && accepts(recorded.event.event)) return recorded;
@@ -98,9 +101,17 @@ function history(session: Session, { violation, position }: Finding): string[] {
   }
   if (frame !== null) {
     const unmake = unmakeOf(events, frame);
-    const store = unmake?.event.type === 'machine' && unmake.event.event.type === 'store-entry' ? unmake.event.event : null;
+    const store =
+      unmake?.event.type === 'machine' && unmake.event.event.type === 'store-entry'
+        ? unmake.event.event
+        : null;
     const kept = store !== null && ptePresent(store.value) && pteFrame(store.value) === frame;
-    add(unmake, kept ? `made stale: the entry of frame ${frame} lost rights` : `made stale: frame ${frame} left its entry`);
+    add(
+      unmake,
+      kept
+        ? `made stale: the entry of frame ${frame} lost rights`
+        : `made stale: frame ${frame} left its entry`,
+    );
     add(freeOf(events, frame), `freed: frame ${frame}`);
   }
   return causes.sort((a, b) => a.position - b.position).map(({ text }) => text);
@@ -116,7 +127,9 @@ function isAbout(
 }
 
 function usedIn(session: Session, { position, violation }: Finding): string {
-  const here = session.events().filter(each => each.position === position && each.thread === violation.thread);
+  const here = session
+    .events()
+    .filter(each => each.position === position && each.thread === violation.thread);
   const fn = here.find(each => each.fn !== null)?.fn;
   return fn === undefined || fn === null ? '' : ` in ${fn}`;
 }
@@ -130,7 +143,8 @@ function waits(session: Session, { position }: Finding): string[] {
     const blocked = session.vm.blocked(id);
     if (blocked === null || blocked.idle) continue;
     const frame = session.vm.frames(id)[0];
-    const place = frame?.span === null || frame === undefined ? '' : ` in ${frame.name} (${placeText(frame.span)})`;
+    const place =
+      frame?.span === null || frame === undefined ? '' : ` in ${frame.name} (${placeText(frame.span)})`;
     lines.push(`${name} ${blocked.text}${place}, step ${position}`);
   }
   session.goTo(now);

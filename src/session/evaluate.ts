@@ -10,7 +10,13 @@ export type Compiled = { readonly expr: Expr; readonly type: Type } | { readonly
 
 /** The value of an expression, for people. */
 export type Evaluated =
-  | { readonly value: string; readonly type: Type; readonly typeName: string; readonly raw: number; readonly expr: Expr }
+  | {
+      readonly value: string;
+      readonly type: Type;
+      readonly typeName: string;
+      readonly raw: number;
+      readonly expr: Expr;
+    }
   | { readonly problem: string };
 
 /** Compiles an expression as if it stood in a function (null: outside of any). */

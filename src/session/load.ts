@@ -2,6 +2,8 @@
 import { formatSpan, type Span } from '../base/span';
 import { compileModels, compileScenarioFile, type ModelSet } from '../language/compile';
 import type { Program } from '../language/program';
+import { SetupError } from '../vm/vm';
+import { Session, type SessionOptions } from './session';
 
 /** A file's path and text. */
 export interface LaunchFile {
@@ -60,6 +62,19 @@ export function loadRun(
   const problems = [...compiled.problems, ...handle.problems];
   if (problems.length > 0) return { problems: [...problems, ...own.problems] };
   return { program: handle.program() };
+}
+
+/** Builds the initial state. That runs code of the kernel, and so may go wrong. */
+export function startSession(
+  program: Program,
+  options: SessionOptions,
+): { readonly session: Session } | { readonly problem: RunProblem } {
+  try {
+    return { session: new Session(program, options) };
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    return { problem: { code: 'set-up', span: error.span, message: error.message } };
+  }
 }
 
 /** A problem as one line: `first.mmu:3:5: MMU012 unknown mapping 'B'`. */

@@ -1,7 +1,7 @@
 /** Who is subscribed, and how far a round of callbacks has come. */
 import { fromWords } from '../base/address';
-import type { Frame } from '../vm/types';
 import { formatValue } from '../vm/format';
+import type { Frame } from '../vm/types';
 import type { Session } from './session';
 
 /** A subscriber: an `mmu_notifier` object that is hashed. */
@@ -69,7 +69,9 @@ function roundAt(
   if (frame === null) return null;
   const mm = local(session, frame, 'mm') ?? 0;
   const calls = callsSince(session, thread, core, callback);
-  const subscribers = subscribersOf(session).filter(each => each.mm === mm && each.callbacks.includes(callback));
+  const subscribers = subscribersOf(session).filter(
+    each => each.mm === mm && each.callbacks.includes(callback),
+  );
   const called = calls.map(object => subscriberOf(session, object));
   return {
     callback,

@@ -20,7 +20,8 @@ export interface ScopeOf {
 export function scopesOf(session: Session, thread: number, frame: Frame): ScopeOf[] {
   const scopes: ScopeOf[] = [{ name: 'Locals', hint: 'locals', list: () => localsWithNote(session, frame) }];
   const round = callbackRoundOf(session, thread);
-  if (round !== null) scopes.push({ name: 'Notifier', hint: null, list: () => notifierRows(session, thread) });
+  if (round !== null)
+    scopes.push({ name: 'Notifier', hint: null, list: () => notifierRows(session, thread) });
   const unit = unitScope(session, thread);
   if (unit !== null) scopes.push(unit);
   scopes.push({ name: 'Machine', hint: null, list: () => machineRows(session) });
@@ -90,7 +91,10 @@ function deviceRows(vm: Vm, device: number): Variable[] {
   const requests = machine.requests(device).map(request => {
     const what = `${request.write ? 'write' : 'read'} ${addressText(vm, request.address)}`;
     const tag = request.tag < 0 ? '' : `, tag ${request.tag}`;
-    return row(request.stage, `${what}, PASID ${request.pasid}${tag}${request.discard ? ', to be discarded' : ''}`);
+    return row(
+      request.stage,
+      `${what}, PASID ${request.pasid}${tag}${request.discard ? ', to be discarded' : ''}`,
+    );
   });
   const flights = machine
     .inFlight()
@@ -132,8 +136,12 @@ function cacheRow(vm: Vm, name: string, belongs: (copy: CachedCopy) => boolean):
 
 /** `-> frame 12 W U, freed`. */
 export function copyText(copy: CachedCopy): string {
-  const target = copy.leaf ? `-> frame ${copy.frame}` : `-> table in frame ${copy.frame} (level ${copy.level - 1})`;
-  const rights = [copy.write ? 'W' : '', copy.user ? 'U' : '', copy.dirty ? 'D' : ''].filter(right => right !== '');
+  const target = copy.leaf
+    ? `-> frame ${copy.frame}`
+    : `-> table in frame ${copy.frame} (level ${copy.level - 1})`;
+  const rights = [copy.write ? 'W' : '', copy.user ? 'U' : '', copy.dirty ? 'D' : ''].filter(
+    right => right !== '',
+  );
   return `${[target, ...rights].join(' ')}${copy.marked ? ', freed' : ''}`;
 }
 
@@ -148,7 +156,9 @@ function machineRows(session: Session): Variable[] {
   }
   const cpus = machine.cpus.map((_, cpu) => row(`cpu${cpu}`, '', rows(cpuRows(vm, cpu))));
   const iommus = machine.iommus.map((_, iommu) => row(iommuName(vm, iommu), '', rows(iommuRows(vm, iommu))));
-  const devices = machine.devices.map((_, device) => row(deviceName(vm, device), '', rows(deviceRows(vm, device))));
+  const devices = machine.devices.map((_, device) =>
+    row(deviceName(vm, device), '', rows(deviceRows(vm, device))),
+  );
   const pools = Object.keys(program.structs)
     .filter(struct => struct !== 'page')
     .map(struct => {

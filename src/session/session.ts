@@ -6,7 +6,7 @@
  */
 import { assert } from '../base/assert';
 import type { Program } from '../language/program';
-import { type Scheduler, type ScheduleState, fair, random, replay } from '../vm/schedule';
+import { fair, random, replay, type Scheduler, type ScheduleState } from '../vm/schedule';
 import { type PropertyId, propertyIds, type Violation, type VmEvent } from '../vm/types';
 import { Vm } from '../vm/vm';
 import { Breakpoints } from './breakpoints';
@@ -70,7 +70,8 @@ export class Session {
     readonly options: SessionOptions = {},
   ) {
     this.vm = new Vm(program);
-    this.schedule = options.schedule ?? (options.replay || program.scenario.replay.length > 0 ? 'replay' : 'fair');
+    this.schedule =
+      options.schedule ?? (options.replay || program.scenario.replay.length > 0 ? 'replay' : 'fair');
     this.scheduler = schedulerOf(this.vm, this.schedule, options);
     this.state = this.scheduler?.initial ?? 0;
     this.stepsMax = options.stepsMax ?? STEPS_MAX;
@@ -260,7 +261,8 @@ export class Session {
 
   private keep(violations: readonly Violation[]): void {
     for (const violation of violations)
-      if (this.watched.has(violation.property)) this.history.findings.push({ position: this.position, violation });
+      if (this.watched.has(violation.property))
+        this.history.findings.push({ position: this.position, violation });
   }
 
   /** A step that leaves its thread blocked may have closed a cycle of waits while other threads still run. */

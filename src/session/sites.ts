@@ -45,8 +45,13 @@ export function sitesAt(sites: readonly Site[], line: number, column: number | n
 }
 
 /** The definition that an override replaced, if a line lies in one. */
-export function overriddenAt(program: Program, file: string, line: number): { key: string; by: string } | null {
-  const inside = ({ span }: { span: Span }) => span.file === file && span.line <= line && line <= span.endLine;
+export function overriddenAt(
+  program: Program,
+  file: string,
+  line: number,
+): { key: string; by: string } | null {
+  const inside = ({ span }: { span: Span }) =>
+    span.file === file && span.line <= line && line <= span.endLine;
   return program.overridden.find(inside) ?? null;
 }
 
@@ -55,7 +60,9 @@ export function functionsNamed(program: Program, pattern: string): FunctionCode[
   const glob = globExpression(pattern);
   return Object.values(program.functions).filter(
     fn =>
-      glob.test(fn.key) || glob.test(fn.name) || (fn.callback !== null && !pattern.includes('.') && glob.test(fn.callback)),
+      glob.test(fn.key) ||
+      glob.test(fn.name) ||
+      (fn.callback !== null && !pattern.includes('.') && glob.test(fn.callback)),
   );
 }
 

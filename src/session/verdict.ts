@@ -23,11 +23,21 @@ export function verdict(session: Session): Verdict {
   const expectation = expected(session);
   if (expectation === null) {
     const text = violated.length === 0 ? 'no violation on this schedule' : `violated: ${list}`;
-    return { status: 'as expected', text: `${text} (the scenario does not say what it expects)`, exitCode: 0, violated };
+    return {
+      status: 'as expected',
+      text: `${text} (the scenario does not say what it expects)`,
+      exitCode: 0,
+      violated,
+    };
   }
   if (expectation.verdict === 'holds') {
     if (violated.length === 0)
-      return { status: 'as expected', text: 'no violation on this schedule, as expected', exitCode: 0, violated };
+      return {
+        status: 'as expected',
+        text: 'no violation on this schedule, as expected',
+        exitCode: 0,
+        violated,
+      };
     return { status: 'differs', text: `violated: ${list}; expected that all holds`, exitCode: 1, violated };
   }
   return violatedAsExpected(expectation.properties, violated);
@@ -38,7 +48,12 @@ function violatedAsExpected(wanted: readonly string[], violated: readonly Proper
   const others = violated.filter(property => !wanted.includes(property));
   const also = others.length === 0 ? '' : `; also ${others.join(', ')}`;
   if (missing.length === 0)
-    return { status: 'as expected', text: `violated: ${wanted.join(', ')}, as expected${also}`, exitCode: 0, violated };
+    return {
+      status: 'as expected',
+      text: `violated: ${wanted.join(', ')}, as expected${also}`,
+      exitCode: 0,
+      violated,
+    };
   const text = `${missing.join(', ')} did not show on this schedule, though expected${also}`;
   return { status: 'incomplete', text, exitCode: 3, violated };
 }

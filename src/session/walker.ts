@@ -1,11 +1,12 @@
 /**
  * Moves a session: plays forward or back in slices until a motion arrives or something stops it. All threads stop together.
  */
-import type { Finding } from './history';
+
 import type { Hits } from './breakpoints';
+import type { Finding } from './history';
 import {
-  backForever,
   type BackMotion,
+  backForever,
   backOut,
   continuing,
   type Granularity,
@@ -45,17 +46,17 @@ export class Walker {
 
   /** To the thread's next statement, over calls. */
   next(thread: number, granularity: Granularity): Promise<Stop> {
-    return this.forward(stepOver(this.session, thread, granularity));
+    return this.step(thread, stepOver(this.session, thread, granularity));
   }
 
   /** To the thread's next statement, into calls. */
   stepIn(thread: number, granularity: Granularity): Promise<Stop> {
-    return this.forward(stepInto(this.session, thread, granularity));
+    return this.step(thread, stepInto(this.session, thread, granularity));
   }
 
   /** To where the thread's function has returned. */
   stepOut(thread: number): Promise<Stop> {
-    return this.forward(stepOut(this.session, thread));
+    return this.step(thread, stepOut(this.session, thread));
   }
 
   /** To the thread's previous statement. */
@@ -76,6 +77,12 @@ export class Walker {
   /** Back to the last moment at which something would have stopped a run. */
   reverseContinue(thread: number): Promise<Stop> {
     return this.backward(thread, backForever(), true);
+  }
+
+  /** A thread that has ended can not step: the stop says who can. */
+  private step(thread: number, motion: Motion): Promise<Stop> {
+    const ended = this.hasEnded(thread) ? this.ended(thread) : null;
+    return ended !== null && ended.thread !== thread ? Promise.resolve(ended) : this.forward(motion);
   }
 
   private async forward(motion: Motion): Promise<Stop> {
@@ -125,7 +132,9 @@ export class Walker {
     if (!this.session.stopsAt.has('io-page-fault')) return null;
     for (const { event, thread } of this.session.eventsHere()) {
       if (event.type === 'machine' && event.event.type === 'io-page-fault')
-        return { ...plainStop('exception', thread, 'io-page-fault: the IOMMU refused an access of the device') };
+        return {
+          ...plainStop('exception', thread, 'io-page-fault: the IOMMU refused an access of the device'),
+        };
     }
     return null;
   }
@@ -147,16 +156,24 @@ export class Walker {
     return { ...plainStop(reason, thread), breakpoints: hits.ids };
   }
 
-  /** The thread is at its next statement, or has ended: then the next that can run is named. */
+  /** The thread is at its next statement, or has ended. */
   private arrived(thread: number): Stop {
+    return this.hasEnded(thread) ? this.ended(thread) : plainStop('step', thread);
+  }
+
+  private hasEnded(thread: number): boolean {
     const { vm } = this.session;
-    const { kind, name } = vm.threads[thread] ?? { kind: 'task', name: '' };
-    const ends = kind === 'task' || kind === 'device' || kind === 'daemon';
-    if (!ends || !vm.finished(thread)) return plainStop('step', thread);
+    const kind = vm.threads[thread]?.kind;
+    return (kind === 'task' || kind === 'device' || kind === 'daemon') && vm.finished(thread);
+  }
+
+  /** A thread has ended: the next that can run is named. */
+  private ended(thread: number): Stop {
+    const { vm } = this.session;
+    const name = vm.threads[thread]?.name ?? '';
     const [next] = vm.runnable();
-    const nextName = next === undefined ? null : vm.threads[next]?.name;
     if (next === undefined) return plainStop('step', thread, `${name} has ended, and nothing else can run`);
-    return plainStop('step', next, `${name} has ended; ${nextName} can run next`);
+    return plainStop('step', next, `${name} has ended; ${vm.threads[next]?.name ?? ''} can run next`);
   }
 
   /** Nothing can run. What was found about that stops like any other finding, once. */
@@ -169,7 +186,11 @@ export class Walker {
     if (isNew) return this.exception(found, found[0]?.violation.thread ?? thread);
     const wait = session.waitsFor(thread);
     const name = session.vm.threads[thread]?.name ?? '';
-    return plainStop('rest', thread, wait === '' ? 'nothing can run any more' : `nothing can run: ${name} ${wait}`);
+    return plainStop(
+      'rest',
+      thread,
+      wait === '' ? 'nothing can run any more' : `nothing can run: ${name} ${wait}`,
+    );
   }
 
   private readonly toldAtRest = new WeakSet<Finding>();

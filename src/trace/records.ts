@@ -81,7 +81,8 @@ function recordOf(vm: Vm, happening: Happening, subscribers: number[]): TraceRec
       return { type, name: event.callback, ...head, sub, driver: event.driver, ...range, ...stack };
     }
     case 'call':
-      if (probes.has(event.fn.name)) return { type: 'probe', name: event.fn.name, ...head, stack: happening.stack };
+      if (probes.has(event.fn.name))
+        return { type: 'probe', name: event.fn.name, ...head, stack: happening.stack };
       if (event.fn.role !== 'syscall') return null;
       return { type: 'mark', name: 'op_begin', ...head, text: event.fn.name };
     case 'subscribed':

@@ -115,11 +115,15 @@ function pickSaved(
     if (run === undefined) return after.pick(vm, after.initial);
     const thread = vm.threads.find(each => each.shortName === run.thread);
     if (thread === undefined)
-      return { problem: `${saved.path}:${run.line}: the schedule diverges: there is no thread '${run.thread}'` };
+      return {
+        problem: `${saved.path}:${run.line}: the schedule diverges: there is no thread '${run.thread}'`,
+      };
     if (count < run.steps) return pickRun(vm, saved, run, thread.id, { ...state, line, count });
     const place = placeOf(vm, thread.id);
     if (place !== run.place)
-      return { problem: `${where(saved, run)}: ${run.thread} should be at ${run.place} now, but is at ${place}` };
+      return {
+        problem: `${where(saved, run)}: ${run.thread} should be at ${run.place} now, but is at ${place}`,
+      };
     line++;
     count = 0;
   }
@@ -135,10 +139,14 @@ function pickRun(
   const { count: choices } = vm.choiceCount(thread);
   if (choices === 0) {
     const text = vm.blocked(thread)?.text ?? 'has ended';
-    return { problem: `${where(saved, run)} after ${state.count} of ${run.steps} steps: ${run.thread} ${text}` };
+    return {
+      problem: `${where(saved, run)} after ${state.count} of ${run.steps} steps: ${run.thread} ${text}`,
+    };
   }
   if (run.choice >= choices)
-    return { problem: `${where(saved, run)}: the step offers ${choices} choices, not a choice ${run.choice}` };
+    return {
+      problem: `${where(saved, run)}: the step offers ${choices} choices, not a choice ${run.choice}`,
+    };
   return { thread, choice: run.choice, state: { ...state, count: state.count + 1 } };
 }
 

@@ -54,7 +54,12 @@ function subscriberNode(session: Session, subscriber: Subscriber, filePath: File
     const fn = session.program.functions[notifier?.callbacks[callback] ?? ''];
     const node = leaf(`subscriber${object}/${callback}`, callback, 'symbol-method');
     if (fn === undefined) return node;
-    const origin = { position: session.position, path: filePath(fn.span.file), line: fn.span.line, text: fn.name };
+    const origin = {
+      position: session.position,
+      path: filePath(fn.span.file),
+      line: fn.span.line,
+      text: fn.name,
+    };
     return { ...node, description: placeText(fn.span), tooltip: fn.doc, origin };
   });
   return {

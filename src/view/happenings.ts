@@ -121,7 +121,8 @@ function machineWords(session: Session, event: MachineEvent): Words | null {
 
 function storeWords(old: number, value: number): Words | null {
   if (!ptePresent(old)) return null;
-  if (!ptePresent(value)) return { text: `clears an entry -> frame ${pteFrame(old)}`, kind: 'clears # entries' };
+  if (!ptePresent(value))
+    return { text: `clears an entry -> frame ${pteFrame(old)}`, kind: 'clears # entries' };
   if (pteFrame(old) !== pteFrame(value))
     return { text: `entry: frame ${pteFrame(old)} -> ${pteFrame(value)}`, kind: 'replaces # entries' };
   return pteWrite(old) && !pteWrite(value)

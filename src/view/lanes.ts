@@ -39,7 +39,15 @@ function table(session: Session, rows: readonly Happened[], columns: number): st
   const lines = [head.trimEnd(), '-'.repeat(Math.min(columns, STEP_WIDTH + width * heads.length))];
   for (const row of leftOut(rows)) {
     if (row === null) lines.push(`${' '.repeat(STEP_WIDTH)}... ${rows.length - ROWS_MAX} more ...`);
-    else lines.push(line(session, row, own.map(({ id }) => id), width));
+    else
+      lines.push(
+        line(
+          session,
+          row,
+          own.map(({ id }) => id),
+          width,
+        ),
+      );
   }
   return lines;
 }

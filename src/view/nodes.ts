@@ -16,7 +16,11 @@ export function leaf(id: string, label: string, icon: string): TreeNode {
 }
 
 /** Where a recorded event came from. */
-export function originOf(session: Session, recorded: Recorded | null, filePath: FilePath): TreeNode['origin'] {
+export function originOf(
+  session: Session,
+  recorded: Recorded | null,
+  filePath: FilePath,
+): TreeNode['origin'] {
   if (recorded === null || recorded.span === null) return null;
   const { position, span } = recorded;
   const by = threadName(session.vm, recorded.thread);

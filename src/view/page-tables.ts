@@ -1,7 +1,7 @@
 /** The page-table tree: every address space from its root down, and beside it the roots that IOMMUs walk. */
 import { entrySpan } from '../base/address';
-import { formatEntry, PTE, pteDangling, pteFrame, pteHuge, ptePresent } from '../machine/entry-format';
 import { PASIDS } from '../machine/device';
+import { formatEntry, PTE, pteDangling, pteFrame, pteHuge, ptePresent } from '../machine/entry-format';
 import { storeOf, whereText } from '../session/causes';
 import type { Recorded } from '../session/history';
 import { addressText, deviceName } from '../session/names';
@@ -149,7 +149,13 @@ function entryText(value: number): string {
   return formatEntry(value & ~PTE.DANGLING).replace(' P ', ' ');
 }
 
-function tooltipOf(session: Session, value: number, frame: number, slot: number, stored: Recorded | null): string {
+function tooltipOf(
+  session: Session,
+  value: number,
+  frame: number,
+  slot: number,
+  stored: Recorded | null,
+): string {
   const lines = [`entry ${slot} of frame ${frame}: ${formatEntry(value)}`];
   if (pteDangling(value)) lines.push(`frame ${pteFrame(value)} was freed while this entry referred to it`);
   if (stored !== null) lines.push(`stored ${whereText(session, stored)}`);

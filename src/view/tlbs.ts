@@ -28,7 +28,10 @@ export function tlbNodes(session: Session, previous: number, filePath: FilePath)
   const copies = machine.copies();
   const drawing = { session, events: session.events(), copies, previous, filePath };
   const cpus = machine.cpus.map((_, cpu) => {
-    const children = [cacheNode(drawing, 'TLB', 'tlb', cpu), cacheNode(drawing, 'paging-structure cache', 'psc', cpu)];
+    const children = [
+      cacheNode(drawing, 'TLB', 'tlb', cpu),
+      cacheNode(drawing, 'paging-structure cache', 'psc', cpu),
+    ];
     return unitNode(`cpu${cpu}`, `cpu${cpu}`, 'chip', children);
   });
   const iommus = machine.iommus.map((_, iommu) => {
@@ -64,7 +67,9 @@ function cacheNode(drawing: Drawing, label: string, cache: CacheKind, owner: num
 }
 
 function gathered(children: readonly TreeNode[]): Marks {
-  return (['freed', 'stale', 'changed'] as const).filter(mark => children.some(({ marks }) => marks.includes(mark)));
+  return (['freed', 'stale', 'changed'] as const).filter(mark =>
+    children.some(({ marks }) => marks.includes(mark)),
+  );
 }
 
 function copyNode(drawing: Drawing, copy: CachedCopy, seen: Map<string, number>): TreeNode {
@@ -144,7 +149,7 @@ function pointerStaleness(session: Session, copy: CachedCopy, root: number): str
   for (let level = 4; level >= copy.level; level--) {
     if (machine.frameKind(table) !== 2) return `frame ${table} is no page table any more`;
     const span = 512 ** (level - 1) * PAGE_SIZE;
-    const slot = (Math.floor(alignDown(copy.address, span) / span) % 512 + 512) % 512;
+    const slot = ((Math.floor(alignDown(copy.address, span) / span) % 512) + 512) % 512;
     const value = machine.readEntry(table, slot);
     if (!ptePresent(value) || pteHuge(value)) return 'no table is there any more';
     table = pteFrame(value);

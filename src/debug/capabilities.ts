@@ -1,0 +1,25 @@
+/** What the adapter can do. Each has a transcript in test/debug/transcripts, and a test compares. */
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { propertyIds } from '../vm/types';
+
+/** The answer to `initialize`. */
+export const capabilities: DebugProtocol.Capabilities = {
+  supportsConfigurationDoneRequest: true,
+  supportsConditionalBreakpoints: true,
+  supportsHitConditionalBreakpoints: true,
+  supportsLogPoints: true,
+  supportsFunctionBreakpoints: true,
+  supportsBreakpointLocationsRequest: true,
+  supportsEvaluateForHovers: true,
+  supportsStepBack: true,
+  supportsSteppingGranularity: true,
+  supportsRestartRequest: true,
+  supportsTerminateRequest: true,
+  supportsExceptionInfoRequest: true,
+  supportsLoadedSourcesRequest: true,
+  supportsDelayedStackTraceLoading: true,
+  exceptionBreakpointFilters: [
+    ...propertyIds.map(id => ({ filter: id, label: id, default: true })),
+    { filter: 'io-page-fault', label: 'io-page-fault', default: false },
+  ],
+};

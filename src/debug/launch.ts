@@ -1,0 +1,60 @@
+/** From a launch request to a session: the attributes are checked, the files compiled. */
+import { loadRun, problemText, type RunProblem, startSession } from '../session/load';
+import type { ScheduleName, Session } from '../session/session';
+import { filesOf } from '../session/sites';
+import { parseSchedule, savedScheduler } from '../trace/saved-schedule';
+import { type PropertyId, propertyIds } from '../vm/types';
+import { errors } from './errors';
+import type { LaunchArguments } from './requests';
+import { Sources } from './sources';
+
+const schedules: readonly ScheduleName[] = ['fair', 'random', 'manual', 'replay'];
+
+/** A session and the files it was made from. */
+export interface Launched {
+  readonly session: Session;
+  readonly sources: Sources;
+}
+
+/** Makes the session. Throws what the client is told; `tell` receives each problem of the files. */
+export function launch(args: LaunchArguments, tell: (problem: RunProblem) => void): Launched {
+  const { files } = args;
+  if (typeof args.program !== 'string') throw errors.noProgram();
+  if (files === undefined) throw errors.noFiles();
+  const attributes = checked(args);
+  const loaded = loadRun(files, { scenario: args.scenario, kernel: args.kernel });
+  if ('problems' in loaded) {
+    for (const problem of loaded.problems) tell(problem);
+    const [first] = loaded.problems;
+    throw errors.problems(
+      first === undefined ? 'the scenario has problems' : problemText(first),
+      loaded.problems.length,
+    );
+  }
+  const { program } = loaded;
+  const saved = files.trace === null ? null : parseSchedule(files.trace);
+  if (saved !== null && 'problem' in saved) throw errors.badTrace(saved.problem);
+  if (attributes.schedule === 'replay' && saved === null && program.scenario.replay.length === 0)
+    throw errors.noReplay(program.scenario.name);
+  const replay = saved === null ? {} : { replay: (vm: Session['vm']) => savedScheduler(vm, saved) };
+  const started = startSession(program, { ...attributes, ...replay });
+  if ('session' in started)
+    return { session: started.session, sources: new Sources(files, filesOf(program)) };
+  tell(started.problem);
+  throw errors.setUp(problemText(started.problem));
+}
+
+function checked(args: LaunchArguments) {
+  const { schedule, seed, properties } = args;
+  if (schedule !== undefined && !schedules.includes(schedule))
+    throw errors.badAttribute('schedule', schedule, `one of ${schedules.join(', ')}`);
+  if (seed !== undefined && !Number.isSafeInteger(seed))
+    throw errors.badAttribute('seed', seed, 'a whole number');
+  return { schedule, seed, properties: properties === undefined ? null : properties.map(propertyId) };
+}
+
+function propertyId(id: string): PropertyId {
+  const known = propertyIds.find(property => property === id);
+  if (known === undefined) throw errors.badAttribute('properties', id, `some of ${propertyIds.join(', ')}`);
+  return known;
+}

@@ -1,0 +1,58 @@
+/** What the debug adapter is asked for beyond the protocol: launch attributes and custom requests. */
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import type { LaunchFiles } from '../session/load';
+import type { ScheduleName } from '../session/session';
+import { type TreeRequest, type TreeResponse, treeRequests } from '../view/tree';
+
+/** Attributes of a launch, as in launch.json. */
+export interface LaunchAttributes {
+  /** Path of the scenario file. */
+  readonly program: string;
+  /** Name of a scenario in it; the first by default. */
+  readonly scenario?: string;
+  /** Runs it under another kernel than its own. */
+  readonly kernel?: string;
+  readonly schedule?: ScheduleName;
+  /** Seed of the schedule `random`. */
+  readonly seed?: number;
+  /** Saved schedule, for the schedule `replay`. */
+  readonly trace?: string;
+  readonly stopOnEntry?: boolean;
+  readonly noDebug?: boolean;
+  /** Ids of the properties to watch; all by default. */
+  readonly properties?: readonly string[];
+}
+
+/** The launch request as the adapter receives it: the host has read the files, the adapter reads none. */
+export interface LaunchArguments extends LaunchAttributes, DebugProtocol.LaunchRequestArguments {
+  readonly noDebug?: boolean;
+  readonly files?: LaunchFiles;
+}
+
+/** Custom requests that move a thread back: into the function it called last, out to the call of its own. */
+export const reverseRequests = ['shootdown/reverseInto', 'shootdown/reverseOut'] as const;
+
+/** Name of a reverse request. */
+export type ReverseRequest = (typeof reverseRequests)[number];
+
+/** Arguments of a reverse request. Its answer has no body; a stopped event follows. */
+export interface ReverseArguments {
+  readonly threadId: number;
+}
+
+/** Custom requests: what goes in, what comes out. */
+export type CustomRequests = Record<
+  TreeRequest,
+  { readonly arguments: object; readonly body: TreeResponse }
+> &
+  Record<ReverseRequest, { readonly arguments: ReverseArguments; readonly body: object }>;
+
+/** Whether a command is a request for a tree. */
+export function isTreeRequest(command: string): command is TreeRequest {
+  return treeRequests.some(request => request === command);
+}
+
+/** Whether a command is a reverse request. */
+export function isReverseRequest(command: string): command is ReverseRequest {
+  return reverseRequests.some(request => request === command);
+}
