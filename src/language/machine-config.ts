@@ -1,0 +1,135 @@
+/** The `machine { ... }` of a scenario. */
+import { assert } from '../base/assert';
+import type { DeviceConfig, IommuConfig, MachineConfig } from '../machine/config';
+import { numberOf } from './expressions';
+import type { Device, Iommu, Machine, Setting } from './generated/ast';
+import { nearestName } from './names';
+import { spanOf, spanOfProperty } from './parse';
+import { problems } from './problems';
+import type { Unit } from './unit';
+
+/** A setting: its default, its limits, and whether the number may be left out. */
+interface Known {
+  readonly standard: number;
+  readonly min: number;
+  readonly max: number;
+  /** Value when the name stands alone. */
+  readonly alone?: number;
+  readonly takesNone?: boolean;
+}
+
+const machineSettings = {
+  cpus: { standard: 1, min: 1, max: 16 },
+  frames: { standard: 64, min: 1, max: 65536 },
+  tlb: { standard: 16, min: 1, max: 256 },
+  'paging-structure-cache': { standard: 8, min: 1, max: 256 },
+};
+
+const iommuSettings = {
+  iotlb: { standard: 16, min: 1, max: 256 },
+  'walk-cache': { standard: 8, min: 1, max: 256 },
+  'command-queue': { standard: 16, min: 1, max: 256 },
+  'ppr-log': { standard: 16, min: 1, max: 256 },
+};
+
+const deviceSettings = {
+  ats: { standard: 0, min: 0, max: 256, alone: 16 },
+  pri: { standard: 0, min: 0, max: 1, alone: 1, takesNone: true },
+  requests: { standard: 4, min: 1, max: 32 },
+  refaults: { standard: 0, min: 0, max: 15 },
+};
+
+/** The machine as configured; what is not said has its default. */
+export function machineOf(unit: Unit, node: Machine | undefined): MachineConfig {
+  const values = readSettings(unit, node?.settings ?? [], machineSettings);
+  const names = new Set<string>();
+  return {
+    cpus: values.cpus,
+    frames: values.frames,
+    tlb: values.tlb,
+    pagingStructureCache: values['paging-structure-cache'],
+    iommus: (node?.iommus ?? []).map(iommu => iommuOf(unit, iommu, names)),
+  };
+}
+
+function iommuOf(unit: Unit, node: Iommu, names: Set<string>): IommuConfig {
+  const values = readSettings(unit, node.settings, iommuSettings);
+  refuseTwice(unit, node, names);
+  return {
+    name: node.name,
+    iotlb: values.iotlb,
+    walkCache: values['walk-cache'],
+    commandQueue: values['command-queue'],
+    pprLog: values['ppr-log'],
+    devices: node.devices.map(device => deviceOf(unit, device, names)),
+  };
+}
+
+function deviceOf(unit: Unit, node: Device, names: Set<string>): DeviceConfig {
+  const values = readSettings(unit, node.settings, deviceSettings);
+  refuseTwice(unit, node, names);
+  return {
+    name: node.name,
+    atc: values.ats,
+    requests: values.pri === 1 ? values.requests : 0,
+    refaults: values.refaults,
+  };
+}
+
+function refuseTwice(unit: Unit, node: Iommu | Device, names: Set<string>): void {
+  if (names.has(node.name)) {
+    unit.problems.push(problems.alreadyDeclared(spanOfProperty(node, 'name'), node.name, 'in this machine'));
+  }
+  names.add(node.name);
+}
+
+function readSettings<Name extends string>(
+  unit: Unit,
+  settings: readonly Setting[],
+  known: Readonly<Record<Name, Known>>,
+): Record<Name, number> {
+  const values = new Map<string, number>();
+  const table: Readonly<Record<string, Known>> = known;
+  const names = Object.keys(known);
+  for (const setting of settings) {
+    const entry = Object.hasOwn(table, setting.name) ? table[setting.name] : undefined;
+    const span = spanOf(setting);
+    if (!entry) {
+      unit.problems.push(
+        problems.unknownSetting(span, setting.name, names, nearestName(setting.name, names)),
+      );
+      continue;
+    }
+    if (values.has(setting.name)) unit.problems.push(problems.alreadyDeclared(span, setting.name, 'here'));
+    values.set(setting.name, settingValue(unit, setting, entry));
+  }
+  return fill({}, known, values);
+}
+
+function fill<Name extends string>(
+  target: Partial<Record<Name, number>>,
+  known: Readonly<Record<Name, Known>>,
+  values: ReadonlyMap<string, number>,
+): Record<Name, number> {
+  const isComplete = (record: Partial<Record<Name, number>>): record is Record<Name, number> =>
+    Object.keys(known).every(name => name in record);
+  for (const name in known) target[name] = values.get(name) ?? known[name].standard;
+  assert(isComplete(target), 'fill: a setting has no value');
+  return target;
+}
+
+function settingValue(unit: Unit, setting: Setting, known: Known): number {
+  const span = spanOf(setting);
+  if (setting.digits === undefined) {
+    if (known.alone !== undefined) return known.alone;
+    unit.problems.push(problems.settingNeedsNumber(span, setting.name));
+    return known.standard;
+  }
+  if (known.takesNone) unit.problems.push(problems.settingTakesNone(span, setting.name));
+  const value = numberOf(setting.digits);
+  if (value === null) unit.problems.push(problems.malformedNumber(span, setting.digits));
+  else if (value < known.min || known.max < value) {
+    unit.problems.push(problems.badSize(span, setting.name, value, known.min, known.max));
+  } else return value;
+  return known.standard;
+}

@@ -1,0 +1,22 @@
+/** Ids of the properties that are always watched, as scenarios name them. */
+export const propertyNames: readonly string[] = [
+  'use-after-free',
+  'table-use-after-free',
+  'bad-walk',
+  'lost-write',
+  'lost-dirty',
+  'cow-isolation',
+  'access-after-protect',
+  'stale-after-return',
+  'missed-range',
+  'unbalanced',
+  'sleep-in-atomic',
+  'deadlock',
+  'lock-order',
+  'data-race',
+  'walk-after-release',
+  'page-response',
+  'device-failure',
+  'refcount',
+  'assertion',
+];

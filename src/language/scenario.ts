@@ -1,0 +1,356 @@
+/** Compiles one scenario: its machine, processes, tasks, device programs, and what is expected of it. */
+import type { Span } from '../base/span';
+import type { MachineConfig } from '../machine/config';
+import { processPrefix } from './accesses';
+import { Body } from './body';
+import { constant, constantOf } from './expressions';
+import { compileFunction, synthesize } from './functions';
+import type { Binding, DeviceProgram, Expect, Process, Scenario, ScenarioItem, Task } from './generated/ast';
+import { machineOf } from './machine-config';
+import { type PlacedMapping, placeMappings } from './mappings';
+import type { FunctionHeader, ModuleFunction } from './module';
+import { nearestName } from './names';
+import { docOf, spanOf, spanOfProperty, textOf } from './parse';
+import { problems } from './problems';
+import type {
+  DeviceProgram as DeviceCode,
+  Expectation,
+  Expr,
+  Global,
+  Place,
+  ScenarioCode,
+  TaskConfig,
+} from './program';
+import { propertyNames } from './properties';
+import { compileReplay } from './replay';
+import type { Scope } from './scope';
+import { lowerClaim } from './statements';
+import { sameType } from './types';
+import { recordUse, type Unit } from './unit';
+
+/** PASIDs are 20 bits wide; a PASID table of one level has 512 entries, of two levels enough for any scenario. */
+const PASID_MAX = 1023;
+
+/** What came of a scenario's items. */
+export interface CompiledScenario {
+  readonly code: ScenarioCode;
+  readonly functions: readonly ModuleFunction[];
+  readonly globals: readonly Global[];
+}
+
+/** A driver as the scenario sees it. */
+export type FindDriver = (name: string) => { readonly scope: Scope; readonly span: Span } | undefined;
+
+interface Work {
+  readonly unit: Unit;
+  readonly node: Scenario;
+  readonly kernel: string;
+  readonly machine: MachineConfig;
+  readonly findDriver: FindDriver;
+  readonly driverNames: () => string[];
+  readonly functions: ModuleFunction[];
+  readonly processes: Map<string, Global>;
+  readonly mappings: PlacedMapping[];
+}
+
+/** Compiles the items of a scenario. `unit.scope` is its own, above that of the file. */
+export function compileScenario(
+  unit: Unit,
+  node: Scenario,
+  kernel: string,
+  drivers: { readonly find: FindDriver; readonly names: () => string[] },
+): CompiledScenario {
+  const machineNode = only(unit, node.items, 'Machine', 'machine');
+  const machine = machineOf(unit, machineNode);
+  nameMachine(unit, machine, spanOf(machineNode ?? node));
+  const processes = new Map<string, Global>();
+  const functions: ModuleFunction[] = [];
+  const [findDriver, driverNames] = [drivers.find, drivers.names];
+  const mappings: PlacedMapping[] = [];
+  const work: Work = { unit, node, kernel, machine, findDriver, driverNames, functions, processes, mappings };
+  for (const item of node.items) if (item.$type === 'Process') declareProcess(work, item);
+  const tasks = compileTasks(work);
+  const devices = compileDevices(work);
+  const setup = compileSetup(work, tasks);
+  if (tasks.length === 0 && devices.length === 0) {
+    unit.problems.push(problems.nothingRuns(spanOfProperty(node, 'name'), node.name));
+  }
+  const replay = only(unit, node.items, 'Replay', 'replay');
+  const code: ScenarioCode = {
+    name: node.name,
+    doc: docOf(node),
+    kernel,
+    span: spanOf(node),
+    machine,
+    processes: [...processes].map(([name, { span }]) => ({ name, span })),
+    mappings: mappings.map(({ name, process, address, pages }) => ({ name, process, address, pages })),
+    tasks,
+    devices,
+    setup,
+    expect: expectationOf(unit, only(unit, node.items, 'Expect', 'expect')),
+    unwatched: unwatchedOf(work),
+    replay: compileReplay(unit, replay),
+    claims: claimsOf(work),
+  };
+  return { code, functions, globals: [...processes.values()] };
+}
+
+/** The item of a kind that a scenario may have once. */
+function only<Kind extends ScenarioItem['$type']>(
+  unit: Unit,
+  items: readonly ScenarioItem[],
+  kind: Kind,
+  word: string,
+): Extract<ScenarioItem, { $type: Kind }> | undefined {
+  const isKind = (item: ScenarioItem): item is Extract<ScenarioItem, { $type: Kind }> => item.$type === kind;
+  const [first, second] = items.filter(isKind);
+  if (second) unit.problems.push(problems.onlyOnce(spanOf(second), word));
+  return first;
+}
+
+/* Names. */
+
+/** Devices and IOMMUs are constants; indices run over all IOMMUs in order. */
+function nameMachine(unit: Unit, machine: MachineConfig, span: Span): void {
+  const add = (name: string, kind: 'iommu' | 'device', index: number) => {
+    const known = { value: 1 + index, type: { kind } } as const;
+    unit.scope.values.set(name, { kind: 'constant', span, value: () => known });
+  };
+  machine.iommus.forEach(({ name }, index) => {
+    add(name, 'iommu', index);
+  });
+  machine.iommus
+    .flatMap(({ devices }) => devices)
+    .forEach(({ name }, index) => {
+      add(name, 'device', index);
+    });
+}
+
+/** A process is a hidden global that holds its mm; the set-up fills it. */
+function declareProcess(work: Work, node: Process): void {
+  const { unit, processes } = work;
+  const span = spanOfProperty(node, 'name');
+  if (unit.scope.values.has(node.name)) {
+    unit.problems.push(problems.alreadyDeclared(span, node.name, 'in this scenario'));
+  }
+  const global: Global = {
+    name: processPrefix + node.name,
+    type: { kind: 'ref', struct: 'mm' },
+    initial: 0,
+    guard: null,
+    ghost: false,
+    module: unit.name,
+    span,
+  };
+  unit.scope.values.set(node.name, { kind: 'global', span, global });
+  processes.set(node.name, global);
+  work.mappings.push(...placeMappings(unit, node));
+}
+
+/* Tasks and device programs. */
+
+function compileTasks(work: Work): TaskConfig[] {
+  const { unit, node, machine } = work;
+  const tasks: TaskConfig[] = [];
+  const nodes = node.items.filter(item => item.$type === 'Task');
+  nodes.forEach((task, index) => {
+    const span = spanOfProperty(task, 'name');
+    const known = { value: 1 + index, type: { kind: 'task' } } as const;
+    if (unit.scope.values.has(task.name)) {
+      unit.problems.push(problems.alreadyDeclared(span, task.name, 'in this scenario'));
+    }
+    unit.scope.values.set(task.name, { kind: 'constant', span, value: () => known });
+  });
+  for (const task of nodes) {
+    const cpu = constantOf(new Body(unit, 'setup', null), task.cpu);
+    const other = tasks.find(known => known.cpu === cpu);
+    if (cpu < 0 || machine.cpus <= cpu) {
+      unit.problems.push(problems.unknownCpu(spanOf(task.cpu), cpu, machine.cpus));
+    } else if (other) unit.problems.push(problems.cpuTaken(spanOf(task.cpu), cpu, other.name));
+    checkProcess(work, task);
+    const fn = `scenario.${node.name}.${task.name}`;
+    work.functions.push(compileProgram(work, task, fn, task.name, 'task'));
+    tasks.push({ name: task.name, process: task.process, cpu, fn, span: spanOfProperty(task, 'name') });
+  }
+  return tasks;
+}
+
+function checkProcess({ unit, processes }: Work, task: Task): void {
+  const span = spanOfProperty(task, 'process');
+  const process = processes.get(task.process);
+  if (process) recordUse(unit, span, process.span, task.process, 'process');
+  else {
+    const near = nearestName(task.process, processes.keys());
+    unit.problems.push(problems.unknownProcess(span, task.process, near));
+  }
+}
+
+function compileProgram(
+  { unit }: Work,
+  node: Task | DeviceProgram,
+  key: string,
+  name: string,
+  role: 'task' | 'device',
+): ModuleFunction {
+  const span = spanOfProperty(node, role === 'task' ? 'name' : 'device');
+  const header: FunctionHeader = { key, name, role, signature: [], result: null, span };
+  return compileFunction(unit, {
+    header,
+    isOverride: false,
+    span: spanOf(node),
+    doc: docOf(node),
+    block: node.body,
+    revokes: null,
+    driver: null,
+    callback: null,
+    paramSpans: [],
+  });
+}
+
+function compileDevices(work: Work): DeviceCode[] {
+  const { unit, node } = work;
+  const programs: DeviceCode[] = [];
+  const bindings = node.items.flatMap(item => (item.$type === 'Process' ? item.bindings : []));
+  for (const item of node.items) {
+    if (item.$type !== 'DeviceProgram') continue;
+    checkDevice(work, spanOfProperty(item, 'device'), item.device);
+    const binding = bindings.find(other => other.device === item.device);
+    const use = item.pasid ?? binding?.pasid;
+    const pasid = use ? pasidOf(unit, use) : 0;
+    const count = programs.filter(other => other.device === item.device).length;
+    const name = count === 0 ? item.device : `${item.device}#${count + 1}`;
+    const fn = `scenario.${node.name}.${name}`;
+    work.functions.push(compileProgram(work, item, fn, name, 'device'));
+    programs.push({ device: item.device, pasid, fn, span: spanOfProperty(item, 'device') });
+  }
+  return programs;
+}
+
+function pasidOf(unit: Unit, use: Binding['pasid']): number {
+  const pasid = constantOf(new Body(unit, 'setup', null), use);
+  if (0 <= pasid && pasid <= PASID_MAX) return pasid;
+  unit.problems.push(problems.badPasid(spanOf(use), pasid));
+  return 0;
+}
+
+/** Reference of a device, 0 if there is none of this name. */
+function checkDevice({ unit, machine }: Work, span: Span, name: string): number {
+  const devices = machine.iommus.flatMap(iommu => iommu.devices.map(device => device.name));
+  const index = devices.indexOf(name);
+  if (index < 0) unit.problems.push(problems.unknownDevice(span, name, nearestName(name, devices)));
+  else {
+    const meaning = unit.scope.values.get(name);
+    if (meaning) recordUse(unit, span, meaning.span, name, 'device');
+  }
+  return 1 + index;
+}
+
+/* Set-up. */
+
+/** One function that builds the initial state by calling the kernel and the drivers. */
+function compileSetup(work: Work, tasks: readonly TaskConfig[]): string {
+  const { unit, node } = work;
+  const key = `scenario.${node.name}.setup`;
+  const span = spanOfProperty(node, 'name');
+  const header: FunctionHeader = { key, name: 'setup', role: 'setup', signature: [], result: null, span };
+  const setup = synthesize(unit, header, body => {
+    for (const item of node.items) if (item.$type === 'Process') setUpProcess(work, body, item);
+    tasks.forEach((task, index) => {
+      const process = work.processes.get(task.process);
+      if (!process) return;
+      const args = [constant(1 + index), globalPlace(process), constant(1 + task.cpu)];
+      emitCall(body, task.span, 'setup_task', args, null);
+    });
+    for (const item of node.items) {
+      for (const binding of item.$type === 'Process' ? item.bindings : []) {
+        const process = item.$type === 'Process' ? work.processes.get(item.name) : undefined;
+        if (process) setUpBinding(work, body, binding, process);
+      }
+    }
+  });
+  work.functions.push(setup);
+  return key;
+}
+
+function globalPlace({ name, type }: Global): Place {
+  return { op: 'global', name, type };
+}
+
+function emitCall(body: Body, span: Span, fn: string, args: readonly Expr[], result: Place | null): void {
+  body.calls.push({ key: fn, span, isCall: true });
+  body.emitNext(span, (next, joined) => ({ op: 'call', span, joined, fn, args, result, next }));
+}
+
+function setUpProcess(work: Work, body: Body, node: Process): void {
+  const process = work.processes.get(node.name);
+  if (!process) return;
+  const mm = globalPlace(process);
+  emitCall(body, process.span, 'setup_process', [], mm);
+  for (const mapping of work.mappings.filter(other => other.process === node.name)) {
+    const { span, address, isWritable, isTouched } = mapping;
+    const range = [mm, constant(address), constant(mapping.end - address)];
+    emitCall(body, span, 'setup_mmap', [...range, constant(isWritable ? 1 : 0)], null);
+    if (isTouched) emitCall(body, span, 'setup_populate', range, null);
+  }
+}
+
+function setUpBinding(work: Work, body: Body, node: Binding, process: Global): void {
+  const { unit } = work;
+  const device = checkDevice(work, spanOfProperty(node, 'device'), node.device);
+  const pasid = pasidOf(unit, node.pasid);
+  const span = spanOfProperty(node, 'driver');
+  const driver = work.findDriver(node.driver);
+  if (!driver) {
+    const near = nearestName(node.driver, work.driverNames());
+    unit.problems.push(problems.unknownDriver(span, node.driver, work.kernel, near));
+    return;
+  }
+  recordUse(unit, span, driver.span, node.driver, 'driver');
+  const bind = driver.scope.value('bind');
+  const header = bind?.kind === 'function' ? bind.header : undefined;
+  const kinds = header?.signature.map(({ type }) => type.kind).join();
+  const first = header?.signature[0]?.type;
+  const isMm = first !== undefined && sameType(first, { kind: 'ref', struct: 'mm' });
+  if (!header || kinds !== 'ref,device,int' || !isMm) {
+    unit.problems.push(problems.driverLacksBind(span, node.driver));
+    return;
+  }
+  const last = header.signature[2]?.type;
+  if (last?.kind === 'int' && (pasid < last.min || last.max < pasid)) {
+    unit.problems.push(problems.outOfRange(spanOf(node.pasid), pasid, last.min, last.max));
+  }
+  emitCall(body, spanOf(node), header.key, [globalPlace(process), constant(device), constant(pasid)], null);
+}
+
+/* Verdict. */
+
+function checkProperty(unit: Unit, span: Span, name: string): void {
+  if (propertyNames.includes(name)) return;
+  unit.problems.push(problems.unknownProperty(span, name, nearestName(name, propertyNames)));
+}
+
+function expectationOf(unit: Unit, node: Expect | undefined): Expectation | null {
+  if (!node) return null;
+  for (const property of node.properties) checkProperty(unit, spanOf(property), property.name);
+  const span = spanOf(node);
+  if (node.verdict === 'holds') return { verdict: 'holds', span };
+  return { verdict: 'violated', properties: node.properties.map(({ name }) => name), span };
+}
+
+function unwatchedOf({ unit, node }: Work): ScenarioCode['unwatched'] {
+  return node.items
+    .filter(item => item.$type === 'Unwatched')
+    .map(item => {
+      checkProperty(unit, spanOfProperty(item, 'property'), item.property);
+      return { property: item.property, reason: item.reason };
+    });
+}
+
+function claimsOf({ unit, node }: Work): ScenarioCode['claims'] {
+  return node.items
+    .filter(item => item.$type === 'Claim')
+    .map(item => {
+      const condition = lowerClaim(new Body(unit, 'plain', null), item.condition);
+      return { kind: item.kind, condition, text: textOf(item.condition), span: spanOf(item) };
+    });
+}
