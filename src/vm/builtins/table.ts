@@ -11,14 +11,15 @@ import { memoryBuiltins } from './memory';
 /** Makes the closure of one use of a builtin. */
 export type BuiltinMaker = (vm: Vm, args: readonly Expr[]) => Eval;
 
-const makers: Readonly<Record<BuiltinName, BuiltinMaker>> = {
-  ...lockBuiltins,
-  ...dataBuiltins,
-  ...memoryBuiltins,
-  ...hardwareBuiltins,
-};
+let makers: Readonly<Record<BuiltinName, BuiltinMaker>> | undefined;
+
+/** Joined on first use: these files import each other, so one of them may not be there yet when this one is read. */
+function allMakers(): Readonly<Record<BuiltinName, BuiltinMaker>> {
+  makers ??= { ...lockBuiltins, ...dataBuiltins, ...memoryBuiltins, ...hardwareBuiltins };
+  return makers;
+}
 
 /** The closure of one use of a builtin. */
 export function builtinFor(vm: Vm, name: BuiltinName, args: readonly Expr[]): Eval {
-  return makers[name](vm, args);
+  return allMakers()[name](vm, args);
 }
