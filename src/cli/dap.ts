@@ -2,7 +2,7 @@
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { FrameReader, frame } from '../debug/framing';
+import { FrameReader, frame, malformedResponse } from '../debug/framing';
 import { AdapterHost } from '../debug/host';
 import { diskFiles, loadShippedModels } from './models';
 import { nodeWorker } from './node-worker';
@@ -21,25 +21,26 @@ export async function serveAdapter({ port, models }: DapOptions, terminal: Termi
   return exitCodes.expected;
 }
 
-/** One client, one adapter; a malformed message is answered or dropped, and never ends the adapter. */
+/** One client, one adapter; a malformed message is answered, and never ends the adapter. */
 function serveStreams(
   input: Readable,
   output: Writable,
   modelPath: readonly string[],
   terminal: Terminal,
 ): Promise<void> {
+  const send = (message: object) => {
+    if (output.writable) output.write(frame(message));
+  };
   const host = new AdapterHost({
     files: diskFiles(() => modelPath),
     models: () => loadShippedModels(terminal.home),
     modelsRoot: join(terminal.home, 'models'),
     worker: () => nodeWorker(join(terminal.home, 'dist', 'worker.js')),
-    send: message => {
-      if (output.writable) output.write(frame(message));
-    },
+    send,
   });
   const reader = new FrameReader(
     message => host.handleMessage(message),
-    problem => terminal.err(`shootdown dap: ${problem}\n`),
+    malformed => send(malformedResponse(malformed)),
   );
   return new Promise(resolve => {
     const end = () => {

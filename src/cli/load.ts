@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { formatSpan } from '../base/span';
 import { readLaunchFiles } from '../debug/host';
-import type { ModelSet } from '../language/compile';
-import { type LaunchFiles, loadRun, type RunProblem } from '../session/load';
+import type { ModelSet } from '../language/module';
+import type { LaunchFiles, RunProblem } from '../session/load';
 import { diskFiles, loadShippedModels, readText } from './models';
 import { Refusal, refuseFile, type Terminal } from './terminal';
 
@@ -45,12 +45,7 @@ async function shippedModels({ home }: Terminal): Promise<ModelSet> {
   });
 }
 
-/** Compiles and links the scenario, or says what is wrong with it. */
-export function compileRun(files: LaunchFiles, { scenario, kernel }: LoadOptions) {
-  return loadRun(files, { ...(scenario ? { scenario } : {}), ...(kernel ? { kernel } : {}) });
-}
-
-/** `file:line:column: message [code]`, as compilers print it. */
-export function formatProblem({ code, span, message }: RunProblem, file: string): string {
-  return `${span ? formatSpan(span) : file}: ${message} [${code}]\n`;
+/** `file:line:column: message [code]`, as compilers print it; without a place the message names the file itself. */
+export function formatProblem({ code, span, message }: RunProblem): string {
+  return `${span ? `${formatSpan(span)}: ` : ''}${message} [${code}]\n`;
 }

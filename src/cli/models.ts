@@ -5,13 +5,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { FileAccess } from '../debug/host';
-import type { ModelSet } from '../language/compile';
-
-/** A source file as text. */
-interface SourceFile {
-  readonly path: string;
-  readonly text: string;
-}
+import type { ModelSet, SourceFile } from '../language/module';
 
 /** How deep a kernel's folders may lie in each other, and how large its files may be. */
 const limits = { depth: 4, files: 500, bytes: 1 << 20 };
@@ -67,15 +61,24 @@ function keepFirst(drivers: Map<string, SourceFile>, file: SourceFile): void {
   if (!drivers.has(name)) drivers.set(name, file);
 }
 
-/** Files that hold the driver they are named after; a scenario beside them is none. */
+/** Files that hold the driver they are named after, and what these import; a scenario beside them is neither. */
 async function readDrivers(folder: string, read: ReadText): Promise<SourceFile[]> {
   const names = (await list(folder)).filter(entry => entry.isFile() && entry.name.endsWith('.mmu'));
-  const files = names.map(async ({ name }) => {
-    const path = join(folder, name);
-    // A file that is gone or unreadable is no driver; a scenario that asks for it is told that there is none.
-    return { path, text: await read(path).catch(() => '') };
-  });
-  return (await Promise.all(files)).filter(({ path, text }) => declaresDriver(text, basename(path, '.mmu')));
+  const files = await Promise.all(
+    names.map(async ({ name }) => {
+      const path = join(folder, name);
+      // A file that is gone or unreadable is no driver; a scenario that asks for it is told that there is none.
+      return { path, text: await read(path).catch(() => '') };
+    }),
+  );
+  const found = new Set(files.filter(({ path, text }) => declaresDriver(text, basename(path, '.mmu'))));
+  for (const file of found) {
+    for (const [, name] of file.text.matchAll(/^\s*import\s+"([^"\n]+)"/gm)) {
+      const imported = files.find(({ path }) => basename(path) === name);
+      if (imported) found.add(imported);
+    }
+  }
+  return [...found];
 }
 
 function declaresDriver(text: string, name: string): boolean {

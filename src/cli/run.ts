@@ -1,13 +1,14 @@
 /** `shootdown run`: plays one schedule, prints what happened, and holds it against what the scenario expects. */
 import { writeFile } from 'node:fs/promises';
 import type { Program } from '../language/program';
-import type { LaunchFiles } from '../session/load';
-import { type ScheduleName, Session } from '../session/session';
+import { type LaunchFiles, loadRun, startSession } from '../session/load';
+import type { ScheduleName, Session } from '../session/session';
 import { verdict } from '../session/verdict';
 import { traceRecords } from '../trace/records';
-import { formatSchedule, parseSchedule, type SavedSchedule } from '../trace/saved-schedule';
+import { formatSchedule, parseSchedule, savedScheduler } from '../trace/saved-schedule';
 import { lanes } from '../view/lanes';
-import { compileRun, formatProblem, type LoadOptions, readRun } from './load';
+import type { Vm } from '../vm/vm';
+import { formatProblem, type LoadOptions, readRun } from './load';
 import { exitCodes, Refusal, refuseFile, type Terminal } from './terminal';
 
 /** Options of `run`. */
@@ -22,34 +23,32 @@ export interface RunOptions extends LoadOptions {
 /** Plays a schedule to its end and answers with the exit code of the verdict. */
 export async function run(file: string, options: RunOptions, terminal: Terminal): Promise<number> {
   const files = await readRun(file, options, terminal);
-  const loaded = compileRun(files, options);
+  const loaded = loadRun(files, options);
   if ('problems' in loaded) {
-    for (const problem of loaded.problems) terminal.err(formatProblem(problem, file));
+    for (const problem of loaded.problems) terminal.err(formatProblem(problem));
     return exitCodes.wrongInput;
   }
+  for (const warning of loaded.warnings) terminal.err(formatProblem(warning));
   const session = openSession(loaded.program, files, options);
-  const stop = session.playToEnd();
+  const end = session.playToEnd();
   if (options.saveTrace) await saveTrace(options.saveTrace, formatSchedule(session));
-  // A schedule that cannot be followed says nothing about the scenario.
-  if (stop.reason === 'diverged') throw new Refusal(`${options.trace ?? file}: ${stop.text}`);
   if (options.json) printRecords(session, terminal);
-  else terminal.out(`${lanes(session, { columns: terminal.columns })}\n`);
+  else terminal.out(lanes(session, { columns: terminal.columns }));
+  // A schedule that cannot be followed says nothing about the scenario.
+  if (end.kind === 'diverged') throw new Refusal(end.text);
   return verdict(session).exitCode;
 }
 
 function openSession(program: Program, files: LaunchFiles, { schedule, seed }: RunOptions): Session {
-  return new Session(program, {
-    saved: savedSchedule(files),
-    ...(schedule ? { schedule } : {}),
-    ...(seed === undefined ? {} : { seed }),
-  });
-}
-
-function savedSchedule({ trace }: LaunchFiles): SavedSchedule | null {
-  if (!trace) return null;
-  const saved = parseSchedule(trace);
-  if ('problem' in saved) throw new Refusal(saved.problem);
-  return saved;
+  const saved = files.trace ? parseSchedule(files.trace) : null;
+  if (saved && 'problem' in saved) throw new Refusal(saved.problem);
+  if (schedule === 'replay' && !saved && program.scenario.replay.length === 0) {
+    throw new Refusal(`scenario '${program.scenario.name}' has no replay block, and no --trace is given`);
+  }
+  const replay = saved ? (vm: Vm) => savedScheduler(vm, saved) : undefined;
+  const started = startSession(program, { schedule, seed, replay });
+  if ('problem' in started) throw new Refusal(formatProblem(started.problem).trimEnd());
+  return started.session;
 }
 
 async function saveTrace(path: string, text: string): Promise<void> {

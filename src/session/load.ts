@@ -1,6 +1,6 @@
 /** From files to a program that can be run. Everything comes in as text, so that a worker needs no file system. */
 import { formatSpan, type Span } from '../base/span';
-import { compileModels, compileScenarioFile, type ModelSet } from '../language/compile';
+import { type CompiledFile, compileModels, compileScenarioFile, type ModelSet } from '../language/compile';
 import type { Program } from '../language/program';
 import { SetupError } from '../vm/vm';
 import { Session, type SessionOptions } from './session';
@@ -11,10 +11,15 @@ export interface LaunchFile {
   readonly text: string;
 }
 
+/** An imported file, with the name that `import "name"` calls it by. */
+export interface ImportedFile extends LaunchFile {
+  readonly name: string;
+}
+
 /** Everything a run is made from: plain data. */
 export interface LaunchFiles {
   readonly scenario: LaunchFile;
-  readonly imports: readonly LaunchFile[];
+  readonly imports: readonly ImportedFile[];
   /** The user's own kernels, by the name of their folder. */
   readonly kernels: Readonly<Record<string, readonly LaunchFile[]>>;
   /** The user's own drivers. */
@@ -34,34 +39,41 @@ export interface RunProblem {
   readonly message: string;
 }
 
-/** A program, or why there is none. */
-export type Loaded = { readonly program: Program } | { readonly problems: readonly RunProblem[] };
+/** A program, with what is to be said about it, or why there is none. */
+export type Loaded =
+  | { readonly program: Program; readonly warnings: readonly RunProblem[] }
+  | { readonly problems: readonly RunProblem[] };
+
+/** Compiles every scenario of the file, with the user's models over the shipped ones. */
+export function compileRun(files: LaunchFiles, kernel: string | undefined): CompiledFile {
+  const own = compileModels({ kernels: copyOf(files.kernels), drivers: [...files.drivers] }, files.models);
+  const imports = (wanted: string) => files.imports.find(({ name }) => name === wanted);
+  const options = { models: own.models, imports };
+  return compileScenarioFile(files.scenario, kernel === undefined ? options : { ...options, kernel });
+}
 
 /** Compiles a scenario: the named one, or the first of the file; under its own kernel or another one. */
 export function loadRun(
   files: LaunchFiles,
   choice: { readonly scenario?: string | undefined; readonly kernel?: string | undefined },
 ): Loaded {
-  const own = compileModels({ kernels: copyOf(files.kernels), drivers: [...files.drivers] }, files.models);
-  const options = { models: own.models, imports: [...files.imports] };
-  const compiled = compileScenarioFile(
-    files.scenario,
-    choice.kernel === undefined ? options : { ...options, kernel: choice.kernel },
-  );
-  const { scenarios } = compiled;
-  if (scenarios.length === 0 && compiled.problems.length === 0)
-    return { problems: [plain('no-scenario', `${files.scenario.path} holds no scenario`)] };
+  const compiled = compileRun(files, choice.kernel);
+  const { scenarios, problems } = compiled;
+  const errors = problems.filter(({ severity }) => severity === 'error');
   const wanted = choice.scenario;
   const handle = wanted === undefined ? scenarios[0] : scenarios.find(({ name }) => name === wanted);
   if (handle === undefined) {
+    if (errors.length > 0) return { problems: errors };
     const names = scenarios.map(({ name }) => name).join(', ');
-    const text = `no scenario '${wanted ?? ''}' in ${files.scenario.path}, expected one of ${names}`;
-    return { problems: compiled.problems.length > 0 ? compiled.problems : [plain('no-scenario', text)] };
+    const path = files.scenario.path;
+    const text =
+      names === ''
+        ? `${path} holds no scenario`
+        : `no scenario '${wanted}' in ${path}, expected one of ${names}`;
+    return { problems: [{ code: 'no-scenario', span: null, message: text }] };
   }
-  // Problems of models the scenario does not use are not its business: they show where it uses them.
-  const problems = [...compiled.problems, ...handle.problems];
-  if (problems.length > 0) return { problems: [...problems, ...own.problems] };
-  return { program: handle.program() };
+  if (handle.problems.length > 0) return { problems: handle.problems };
+  return { program: handle.program(), warnings: problems.filter(({ severity }) => severity === 'warning') };
 }
 
 /** Builds the initial state. That runs code of the kernel, and so may go wrong. */
@@ -80,10 +92,6 @@ export function startSession(
 /** A problem as one line: `first.mmu:3:5: MMU012 unknown mapping 'B'`. */
 export function problemText({ code, span, message }: RunProblem): string {
   return span === null ? message : `${formatSpan(span)}: ${code} ${message}`;
-}
-
-function plain(code: string, message: string): RunProblem {
-  return { code, span: null, message };
 }
 
 function copyOf(kernels: LaunchFiles['kernels']): Record<string, LaunchFile[]> {

@@ -1,5 +1,6 @@
 /** Stepping back into a call and out of a function: the protocol has no requests for it, the adapter has. */
 import * as vscode from 'vscode';
+import type { ReverseArguments, ReverseRequest } from '../debug/requests';
 import { Refusal, registerCommand } from './commands';
 import { debugType } from './sessions';
 
@@ -11,11 +12,13 @@ export function registerReverseCommands(): vscode.Disposable {
   );
 }
 
-async function step(request: 'shootdown/reverseInto' | 'shootdown/reverseOut'): Promise<void> {
+async function step(request: ReverseRequest): Promise<void> {
   const session = vscode.debug.activeDebugSession;
   if (session?.type !== debugType) throw new Refusal('No scenario is being debugged');
   const threadId = await focusedThread(session);
-  if (threadId !== undefined) await session.customRequest(request, { threadId });
+  if (threadId === undefined) return;
+  const args: ReverseArguments = { threadId };
+  await session.customRequest(request, args);
 }
 
 async function focusedThread(session: vscode.DebugSession): Promise<number | undefined> {

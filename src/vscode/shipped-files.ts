@@ -62,8 +62,21 @@ async function copyModel(models: vscode.Uri): Promise<void> {
   const target = vscode.Uri.joinPath(workspace, 'models', ...item.target);
   if (await exists(target)) throw new Refusal(`${target.fsPath} exists already`);
   await vscode.workspace.fs.copy(item.source, target);
+  if (!item.open) await copyImports(item.source, target);
   const uri = item.open ? vscode.Uri.joinPath(target, item.open) : target;
   await vscode.window.showTextDocument(uri, { preview: false });
+}
+
+/** What a driver imports lies beside it, and must lie beside the copy; a copy that is there already stays. */
+async function copyImports(source: vscode.Uri, target: vscode.Uri): Promise<void> {
+  const text = new TextDecoder().decode(await vscode.workspace.fs.readFile(source));
+  for (const [, name = ''] of text.matchAll(/^import\s+"([^"]+)"/gm)) {
+    const imported = vscode.Uri.joinPath(source, '..', name);
+    const copy = vscode.Uri.joinPath(target, '..', name);
+    if (await exists(copy)) continue;
+    await vscode.workspace.fs.copy(imported, copy);
+    await copyImports(imported, copy);
+  }
 }
 
 async function modelItems(models: vscode.Uri): Promise<ModelItem[]> {

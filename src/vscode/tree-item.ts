@@ -19,7 +19,7 @@ export function treeItem(node: TreeNode, key: string): vscode.TreeItem {
   const item = new vscode.TreeItem({ label: node.label, highlights }, collapsibleState(node));
   item.id = `${key}/${node.id}`;
   item.description = node.description;
-  item.tooltip = tooltip(node);
+  item.tooltip = node.tooltip || node.label;
   item.iconPath = icon(node);
   item.contextValue = ['node', ...node.marks].join(' ');
   item.accessibilityInformation = { label: spoken(node) };
@@ -51,12 +51,6 @@ function icon(node: TreeNode): vscode.ThemeIcon {
     return new vscode.ThemeIcon('warning', new vscode.ThemeColor(colours.stale));
   const changed = node.marks.includes('changed') ? new vscode.ThemeColor(colours.changed) : undefined;
   return new vscode.ThemeIcon(node.icon, changed);
-}
-
-function tooltip(node: TreeNode): string {
-  const { origin } = node;
-  const from = origin ? `\n\nStep ${origin.position}, line ${origin.line}: ${origin.text}` : '';
-  return `${node.tooltip || node.label}${from}`;
 }
 
 /** A screen reader gets in words what others see in colour. */

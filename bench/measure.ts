@@ -1,0 +1,165 @@
+/** What is measured. Each figure is the median of several samples, each long enough for the clock. */
+import { join } from 'node:path';
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { diskFiles, loadShippedModels } from '../src/cli/models';
+import { nodeWorker } from '../src/cli/node-worker';
+import { AdapterHost, readLaunchFiles } from '../src/debug/host';
+import type { Program } from '../src/language/program';
+import { loadRun } from '../src/session/load';
+import { Session } from '../src/session/session';
+import { Vm } from '../src/vm/vm';
+
+/** One line of the table. */
+export interface Row {
+  readonly what: string;
+  readonly median: number;
+  readonly least: number;
+  readonly most: number;
+  readonly unit: string;
+}
+
+/** Samples of each figure, and the least time one sample of a rate takes. */
+const samples = { launches: 15, rates: 9, milliseconds: 300 };
+
+/** Measures a scenario; `home` is the folder with `dist/` and `models/`. */
+export async function measure(home: string, program: string): Promise<Row[]> {
+  const compiled = await compile(home, program);
+  const launches: number[] = [];
+  for (let i = 0; i < samples.launches; i++) launches.push(await launch(home, program));
+  return [
+    row('launch request to first stop', 'ms', launches),
+    row(
+      'building the initial state',
+      'ms',
+      rates(() => setUp(compiled)).map(rate => 1000 / rate),
+    ),
+    row(
+      'steps of a straight run, without a recorder',
+      'steps/s',
+      rates(() => straightRun(compiled)),
+    ),
+    row(
+      'a step and its undo',
+      'pairs/s',
+      rates(() => stepsAndUndos(compiled)),
+    ),
+    row(
+      'steps of a recorded session',
+      'steps/s',
+      rates(() => recordedRun(compiled)),
+    ),
+  ];
+}
+
+function row(what: string, unit: string, values: readonly number[]): Row {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (index: number) => sorted[index] ?? Number.NaN;
+  return { what, unit, median: at(sorted.length >> 1), least: at(0), most: at(sorted.length - 1) };
+}
+
+/** Things per second; `work` answers how many it did, and is warmed up first. */
+function rates(work: () => number): number[] {
+  work();
+  return Array.from({ length: samples.rates }, () => {
+    const start = performance.now();
+    let count = 0;
+    do count += work();
+    while (performance.now() - start < samples.milliseconds);
+    return (count * 1000) / (performance.now() - start);
+  });
+}
+
+async function compile(home: string, program: string): Promise<Program> {
+  const files = await readLaunchFiles(
+    diskFiles(() => []),
+    { program, models: await loadShippedModels(home), modelsRoot: join(home, 'models') },
+  );
+  const loaded = loadRun(files, {});
+  if ('problems' in loaded) throw new Error(loaded.problems.map(problem => problem.message).join('\n'));
+  return loaded.program;
+}
+
+function setUp(program: Program): number {
+  new Vm(program);
+  return 1;
+}
+
+/** The fair order without its bookkeeping: each thread that can go on takes a step in turn. */
+function straightRun(program: Program): number {
+  const vm = new Vm(program);
+  return walk(vm, thread => vm.step(thread, 0).status === 'stepped');
+}
+
+function stepsAndUndos(program: Program): number {
+  const vm = new Vm(program);
+  return walk(vm, thread => {
+    const mark = vm.words.mark();
+    if (vm.step(thread, 0).status !== 'stepped') return false;
+    vm.words.undo(mark);
+    return vm.step(thread, 0).status === 'stepped';
+  });
+}
+
+function walk(vm: Vm, step: (thread: number) => boolean): number {
+  let count = 0;
+  for (let moved = true; moved; ) {
+    moved = false;
+    for (const { id } of vm.threads) {
+      if (!step(id)) continue;
+      count += 1;
+      moved = true;
+    }
+  }
+  return count;
+}
+
+function recordedRun(program: Program): number {
+  const session = new Session(program, {});
+  session.playToEnd();
+  return session.position;
+}
+
+/** Milliseconds from the launch request, sent to a new adapter with a new worker, to the stop on entry. */
+async function launch(home: string, program: string): Promise<number> {
+  const stopped = signal();
+  const models = await loadShippedModels(home);
+  const initialized = signal();
+  const host = new AdapterHost({
+    files: diskFiles(() => []),
+    models: async () => models,
+    modelsRoot: join(home, 'models'),
+    worker: () => nodeWorker(join(home, 'dist', 'worker.js')),
+    send: message => {
+      if (isEvent(message, 'initialized')) initialized.tell();
+      if (isEvent(message, 'stopped')) stopped.tell();
+    },
+  });
+  let seq = 0;
+  const request = (command: string, args: object) => {
+    seq += 1;
+    const message: DebugProtocol.Request = { seq, type: 'request', command, arguments: args };
+    host.handleMessage(message);
+  };
+  request('initialize', { adapterID: 'mmu-notifier', pathFormat: 'path' });
+  const start = performance.now();
+  request('launch', { program, stopOnEntry: true });
+  await initialized.told;
+  request('configurationDone', {});
+  await stopped.told;
+  const milliseconds = performance.now() - start;
+  host.dispose();
+  return milliseconds;
+}
+
+function isEvent(message: DebugProtocol.ProtocolMessage, name: string): boolean {
+  return message.type === 'event' && 'event' in message && message.event === name;
+}
+
+/** Something that is waited for and happens once. */
+function signal() {
+  let tell = () => {};
+  const told = new Promise<void>(resolve => {
+    tell = resolve;
+  });
+  return { told, tell: () => tell() };
+}
