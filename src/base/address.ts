@@ -1,6 +1,7 @@
 /**
- * Addresses are JavaScript numbers: canonical x86-64 addresses as signed integers of 48 (57) bits, which are exact.
- * The kernel half is negative, so `~0` is -1. In state an address takes two words: low 32 bits, then the rest.
+ * Addresses are JavaScript numbers: canonical x86-64 addresses as signed integers of 48 (57) bits, which are
+ * exact. The kernel half is negative, so `~0` is -1. In state an address takes two words: low 32 bits, then
+ * the rest.
  */
 
 /** Bytes in a base page. */
@@ -9,7 +10,10 @@ export const PAGE_SIZE = 4096;
 /** Address bits translated by one level of page table: 512 entries. */
 export const LEVEL_BITS = 9;
 
-/** Bytes mapped by one entry at `level`: 1 is a PTE (4 KiB), 2 a PMD (2 MiB), 3 a PUD (1 GiB), 4 a PGD (512 GiB). */
+/**
+ * Bytes mapped by one entry at `level`: 1 is a PTE (4 KiB), 2 a PMD (2 MiB), 3 a PUD (1 GiB), 4 a PGD (512
+ * GiB).
+ */
 export function entrySpan(level: number): number {
   return PAGE_SIZE * 2 ** (LEVEL_BITS * (level - 1));
 }

@@ -1,5 +1,6 @@
 /**
- * The one place where state lives: an array of 32-bit words, plus pages of 512 words for frames, made on demand.
+ * The one place where state lives: an array of 32-bit words, plus pages of 512 words for frames, made on
+ * demand.
  *
  * Indices below `fixed` are the fixed words. Above it, word `slot` of frame `frame` has index
  * `fixed + frame * 512 + slot`. A frame page that was never written is all zeros and is not stored.
@@ -85,7 +86,10 @@ export class Words {
     this.length = 0;
   }
 
-  /** 128-bit hash of the state as 32 hexadecimal digits. Equal states have equal hashes, whatever their history. */
+  /**
+   * 128-bit hash of the state as 32 hexadecimal digits. Equal states have equal hashes, whatever their
+   * history.
+   */
   hash(): string {
     return [this.h0, this.h1, this.h2, this.h3]
       .map(part => (part >>> 0).toString(16).padStart(8, '0'))

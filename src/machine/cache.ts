@@ -1,9 +1,11 @@
 /**
- * A cache of translations (leaves) and of pointers to tables: TLB, paging-structure cache, IOTLB, walk cache, ATC.
+ * A cache of translations (leaves) and of pointers to tables: TLB, paging-structure cache, IOTLB, walk
+ * cache, ATC.
  *
- * Entries of five words, oldest first, without gaps, so that the order of replacement is part of the state and
- * nothing else is: flags (register-bits.ts), address (two words, rounded to the span of the level), frame, and the tag
- * of the address space: the root for a CPU, domain and PASID for the others. A fill into a full cache drops the oldest.
+ * Entries of five words, oldest first, without gaps, so that the order of replacement is part of the state
+ * and nothing else is: flags (register-bits.ts), address (two words, rounded to the span of the level),
+ * frame, and the tag of the address space: the root for a CPU, domain and PASID for the others. A fill into
+ * a full cache drops the oldest.
  */
 import { fromWords, prefixHigh, prefixLow } from '../base/address';
 import type { Layout } from '../base/layout';
@@ -17,6 +19,7 @@ export type DropReason = Extract<MachineEvent, { type: 'drop' }>['why'];
 
 const ENTRY_WORDS = 5;
 
+/** Entries of one cache, in order of age. */
 export class EntryCache {
   readonly kind: CacheKind;
   readonly owner: number;

@@ -1,8 +1,8 @@
 /**
  * One CPU: CR3, TLB, paging-structure cache, and the registers of the one access it can have under way.
  *
- * Simplified: no PCID, so the tag of a copy is the root it was walked from, and a CR3 load empties both caches (global
- * leaves stay). Lost: copies that outlive a switch of address space.
+ * Simplified: no PCID, so the tag of a copy is the root it was walked from, and a CR3 load empties both
+ * caches (global leaves stay). Lost: copies that outlive a switch of address space.
  */
 import { highWord, lowWord } from '../base/address';
 import type { Layout } from '../base/layout';
@@ -22,6 +22,7 @@ export interface CpuSizes {
   readonly pagingStructureCache: number;
 }
 
+/** One CPU. */
 export class Cpu {
   readonly tlb: EntryCache;
   readonly psc: EntryCache;
@@ -166,7 +167,10 @@ export class Cpu {
     this.wires.sink({ type: 'access', by: this.agent, pasid: 0, address, write, frame, value: seen });
   }
 
-  /** A fault drops the copies used for its address, so that the access can be repeated once the fault is handled. */
+  /**
+   * A fault drops the copies used for its address, so that the access can be repeated once the fault is
+   * handled.
+   */
   private fault(low: number, high: number, present: boolean): Outcome {
     this.faultPresent = present;
     this.abandonWalk();

@@ -1,7 +1,7 @@
 /**
- * One device behind an IOMMU: its device table entry (domain, and what is on), its PASID table, its translation cache
- * (ATC) and the DMA of its programs. The ATS agent of the device carries its translation requests and sends the
- * completions of invalidations.
+ * One device behind an IOMMU: its device table entry (domain, and what is on), its PASID table, its
+ * translation cache (ATC) and the DMA of its programs. The ATS agent of the device carries its translation
+ * requests and sends the completions of invalidations.
  *
  * Simplified: the PASID table has 32 entries, and a device is a domain of its own.
  */
@@ -31,6 +31,7 @@ const FAILED = 1 << 1;
 /** An ATS invalidation was carried out whose completion has not been sent. */
 const INVALIDATING = 1 << 2;
 
+/** One device. */
 export class Device {
   readonly index: number;
   readonly config: DeviceConfig;
@@ -125,8 +126,8 @@ export class Device {
   }
 
   /**
-   * COMPLETE_PPR arrives. A request that has not reached the log yet is not outstanding for software: a response with
-   * its index answers an earlier request once more, and is dropped.
+   * COMPLETE_PPR arrives. A request that has not reached the log yet is not outstanding for software: a
+   * response with its index answers an earlier request once more, and is dropped.
    * Simplified: a real device would take it for the answer to the new request.
    */
   respond(pasid: number, tag: number, status: number): void {

@@ -1,12 +1,13 @@
 /**
- * The one DMA that a device program can have under way. Translation and access are two steps; in between it is in
- * flight, and nothing that happens to the page tables or caches can call it back.
+ * The one DMA that a device program can have under way. Translation and access are two steps; in between it
+ * is in flight, and nothing that happens to the page tables or caches can call it back.
  *
  *     without ATS   looking up -> (walk steps) -> in flight -> done
  *     with ATS      looking up -> requested -> looking up ... -> in flight -> done
  *     with PRI      requested -> untranslated -> page requested -> looking up (SUCCESS), or aborted
  *
- * Registers: the four words of a walk, whose flags word also holds the stage, and a word of tag, PASID and re-faults.
+ * Registers: the four words of a walk, whose flags word also holds the stage, and a word of tag, PASID and
+ * re-faults.
  */
 import { alignDown, fromWords, highWord, lowWord, PAGE_SIZE, prefixHigh, prefixLow } from '../base/address';
 import type { Layout } from '../base/layout';
@@ -61,6 +62,7 @@ export type DmaStage =
   | 'logged-page-request'
   | 'abort';
 
+/** The DMA of one device program. */
 export class Dma {
   readonly device: Device;
   readonly program: number;
@@ -80,7 +82,10 @@ export class Dma {
     this.base = layout.reserve(WALK_WORDS + 1);
   }
 
-  /** One step of the DMA as the device sees it. The arguments other than `value` count at the first step only. */
+  /**
+   * One step of the DMA as the device sees it. The arguments other than `value` count at the first step
+   * only.
+   */
   step(pasid: number, address: number, write: boolean, value: number): Outcome {
     if (this.stage() === IDLE) this.issue(pasid, address, write);
     switch (this.stage()) {

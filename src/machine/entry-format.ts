@@ -14,8 +14,8 @@
  *     XD       no instruction fetch
  *     ignored  for software: soft-dirty, special
  *
- * Simplified: one word of 32 bits keeps the frame number in 20 bits and the flags in 12, at positions of our own.
- * P stands at a bit that `POISON` has clear, so that freed memory read as an entry is never present.
+ * Simplified: one word of 32 bits keeps the frame number in 20 bits and the flags in 12, at positions of our
+ * own. P stands at a bit that `POISON` has clear, so that freed memory read as an entry is never present.
  * Lost are PWT, PCD, PAT and protection keys (no memory types), and addresses above 4 GiB.
  */
 import { formatAddress } from '../base/address';
@@ -53,7 +53,9 @@ export type EntryKind =
   | 'device'
   | 'hwpoison';
 
-/** A page-table format that a walker follows: what differs between formats whose entries hold the bits above. */
+/**
+ * A page-table format that a walker follows: what differs between formats whose entries hold the bits above.
+ */
 export interface TableFormat {
   readonly name: string;
   /** Level of the root. */
@@ -152,12 +154,17 @@ export function makeLeaf(frame: number, options: LeafOptions): number {
   return value;
 }
 
-/** A present pointer to the table in `frame`: W, U and A, as in _PAGE_TABLE. Simplified: D, which means nothing here. */
+/**
+ * A present pointer to the table in `frame`: W, U and A, as in _PAGE_TABLE. Simplified: D, which means
+ * nothing here.
+ */
 export function makePointer(frame: number): number {
   return (frame << FRAME_SHIFT) | PTE.P | PTE.W | PTE.U | PTE.A;
 }
 
-/** An absent entry of a kind that software keeps: `frame` is its offset, `write` the W of a migration entry. */
+/**
+ * An absent entry of a kind that software keeps: `frame` is its offset, `write` the W of a migration entry.
+ */
 export function makeAbsent(kind: EntryKind, frame: number, write: boolean): number {
   const number = absentKinds.indexOf(kind);
   if (number <= 0) return 0;

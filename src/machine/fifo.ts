@@ -4,8 +4,8 @@ import type { Wires } from './wires';
 
 /**
  * A queue of records of a few words in state: oldest first, without gaps. A record's first word is never 0.
- * Simplified: a ring of hardware has head and tail pointers; here the records move instead, so that where the ring
- * stands does not tell equal states apart.
+ * Simplified: a ring of hardware has head and tail pointers; here the records move instead, so that where
+ * the ring stands does not tell equal states apart.
  */
 export class Fifo {
   readonly capacity: number;

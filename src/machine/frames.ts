@@ -1,10 +1,11 @@
 /**
  * Physical memory: frames of 512 words, free, data or page table, and the allocator that hands them out.
  *
- * Fixed words: the lowest free frame, the number of huge leaves in all tables, one bit per frame in use, and per frame
- * its kind (0 free, 1 data, level + 1 for a table) with the number of present entries that refer to it.
- * All of them follow from the contents, so equal contents give equal states. Counting references makes the free of a
- * frame that nothing maps cheap: only a frame that is still mapped has its entries searched for and marked.
+ * Fixed words: the lowest free frame, the number of huge leaves in all tables, one bit per frame in use, and
+ * per frame its kind (0 free, 1 data, level + 1 for a table) with the number of present entries that refer
+ * to it. All of them follow from the contents, so equal contents give equal states. Counting references
+ * makes the free of a frame that nothing maps cheap: only a frame that is still mapped has its entries
+ * searched for and marked.
  *
  * A word of a free frame is stored XOR `POISON`, so that a freed frame needs no writing to read as poison.
  */
@@ -24,6 +25,7 @@ const KIND_MASK = 15;
 const REFERENCE = 16;
 const LEVEL_MAX = 5;
 
+/** Frames and their allocator. */
 export class Frames {
   readonly count: number;
   private readonly wires: Wires;
@@ -63,7 +65,9 @@ export class Frames {
     return this.alloc(level + 1);
   }
 
-  /** Returns a frame: poisons it and marks the entries that still refer to it. False if it was free already. */
+  /**
+   * Returns a frame: poisons it and marks the entries that still refer to it. False if it was free already.
+   */
   free(frame: number): boolean {
     const state = this.state(frame);
     if (state === FREE) return false;
@@ -96,8 +100,8 @@ export class Frames {
   }
 
   /**
-   * Stores an entry for software. A new entry has no mark, unless it refers to a free frame, or is made from a marked
-   * value: the changed copy of a dangling entry dangles.
+   * Stores an entry for software. A new entry has no mark, unless it refers to a free frame, or is made from
+   * a marked value: the changed copy of a dangling entry dangles.
    */
   store(frame: number, slot: number, value: number): void {
     const old = this.read(frame, slot);
@@ -182,11 +186,11 @@ export class Frames {
   private replace(old: number, value: number): void {
     const counted = PTE.P | PTE.PS | (FRAME_MAX << 12);
     if (((old ^ value) & counted) === 0) return;
-    this.count1(old, -1);
-    this.count1(value, 1);
+    this.countEntry(old, -1);
+    this.countEntry(value, 1);
   }
 
-  private count1(value: number, change: number): void {
+  private countEntry(value: number, change: number): void {
     if ((value & PTE.P) === 0) return;
     const words = this.wires.words;
     const frame = pteFrame(value);

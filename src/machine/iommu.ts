@@ -1,11 +1,12 @@
 /**
- * One IOMMU as the AMD one is seen by its driver: IOTLB and walk cache tagged by domain and PASID, a command queue
- * with its processor, a page-request log with its writer, and an event log.
+ * One IOMMU as the AMD one is seen by its driver: IOTLB and walk cache tagged by domain and PASID, a command
+ * queue with its processor, a page-request log with its writer, and an event log.
  *
- * An invalidation is carried out when the processor reaches it, not when it is queued. COMPLETION_WAIT stays at the
- * head until what the invalidations before it must wait for is over, and so holds back the commands after it.
- * Simplified: the event log keeps its first four entries and an overflow bit; nothing consumes them. Page requests
- * are groups of one.
+ * An invalidation is carried out when the processor reaches it, not when it is queued. COMPLETION_WAIT stays
+ * at the head until what the invalidations before it must wait for is over, and so holds back the commands
+ * after it.
+ * Simplified: the event log keeps its first four entries and an overflow bit; nothing consumes them. Page
+ * requests are groups of one.
  */
 import { alignDown, formatAddress, fromWords, highWord, lowWord, PAGE_SIZE } from '../base/address';
 import type { Layout } from '../base/layout';
@@ -39,8 +40,8 @@ const names: readonly CommandName[] = [
 ];
 
 /**
- * Command words: type 0..2, all 3, pde 4, status 5..8, pasid 9..20, device 21..28; address (two words); tag or thread.
- * Log words: valid 0, write 1, last 2, tag 3..11, pasid 12..23, device 24..31; address (two words).
+ * Command words: type 0..2, all 3, pde 4, status 5..8, pasid 9..20, device 21..28; the address; tag or thread.
+ * Log words: valid 0, write 1, last 2, tag 3..11, pasid 12..23, device 24..31; the address.
  */
 const ALL = 1 << 3;
 const PDE = 1 << 4;
@@ -79,6 +80,7 @@ export interface FaultRecord {
   readonly write: boolean;
 }
 
+/** One IOMMU. */
 export class Iommu {
   readonly index: number;
   readonly config: IommuConfig;
@@ -258,7 +260,10 @@ export class Iommu {
     return this.devices[own];
   }
 
-  /** Commands before the wait were carried out when it is at the head; what they must wait for may still be under way. */
+  /**
+   * Commands before the wait were carried out when it is at the head; what they must wait for may still be
+   * under way.
+   */
   private isWaitDue(): boolean {
     for (const device of this.devices) {
       if (device.isInvalidating()) return false;

@@ -1,9 +1,11 @@
 /**
- * The hardware: frames and page tables, CPUs, IOMMUs and devices. What no scenario can change, only configure.
+ * The hardware: frames and page tables, CPUs, IOMMUs and devices. What no scenario can change, only
+ * configure.
  *
- * Everything that happens later because of what happened before is in `Words`; the objects here hold where their words
- * lie, and nothing else. Properties are judged through hooks, people watch through `sink`. No step throws for what
- * the code under study does wrong: walking garbage, writing freed memory and freeing twice are what it is here to show.
+ * Everything that happens later because of what happened before is in `Words`; the objects here hold where
+ * their words lie, and nothing else. Properties are judged through hooks, people watch through `sink`. No
+ * step throws for what the code under study does wrong: walking garbage, writing freed memory and freeing
+ * twice are what it is here to show.
  */
 import { assert } from '../base/assert';
 import type { Layout } from '../base/layout';
@@ -69,6 +71,7 @@ export interface DeviceRequest {
   readonly refaults: number;
 }
 
+/** The whole machine: every operation that the code under study and the agents have on hardware. */
 export class Machine {
   /** Result of the load or DMA read that was `done` last. No part of the state. */
   value = 0;

@@ -1,7 +1,7 @@
 /**
- * What the machine tells whoever watches it. `MachineHooks` are the moments at which properties are judged: they are
- * always called, with plain numbers, and may write state. `MachineEvent`s are for people: they go to a sink that may be
- * absent, and cost nothing then.
+ * What the machine tells whoever watches it. `MachineHooks` are the moments at which properties are judged:
+ * they are always called, with plain numbers, and may write state. `MachineEvent`s are for people: they go
+ * to a sink that may be absent, and cost nothing then.
  */
 
 /** A cache that can hold translations (leaves) or pointers to tables. */

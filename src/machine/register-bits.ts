@@ -1,6 +1,6 @@
 /**
- * Bits of the words in which caches and walkers keep what they know of an address. Walk registers and cache entries
- * share them, so that what a walk has gathered becomes a cache entry as it is.
+ * Bits of the words in which caches and walkers keep what they know of an address. Walk registers and cache
+ * entries share them, so that what a walk has gathered becomes a cache entry as it is.
  */
 
 /** The entry or register is in use; set in every cache entry. */
@@ -9,7 +9,9 @@ export const VALID = 1 << 0;
 export const LEAF = 1 << 1;
 /** Registers: the access asks for writing. */
 export const WRITE_REQUEST = 1 << 3;
-/** Cache entry: level of the entry it copies. Registers: level of the table to read next, 0 when not walking. */
+/**
+ * Cache entry: level of the entry it copies. Registers: level of the table to read next, 0 when not walking.
+ */
 export const LEVEL_SHIFT = 4;
 export const LEVEL_MASK = 7 << LEVEL_SHIFT;
 /** Rights, as all levels so far grant them. */

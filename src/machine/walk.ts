@@ -1,9 +1,9 @@
 /**
  * The page walk, one level a step, for CPUs and IOMMUs alike.
  *
- * Registers of a walk are four words: flags (register-bits.ts), the address (two words), and the frame of the table to
- * read next. A step is atomic: it reads one entry and sets A in it, and D in a leaf for a store. Absent entries are
- * never cached. What is filled inherits the mark of every pointer on the way.
+ * Registers of a walk are four words: flags (register-bits.ts), the address (two words), and the frame of
+ * the table to read next. A step is atomic: it reads one entry and sets A in it, and D in a leaf for a
+ * store. Absent entries are never cached. What is filled inherits the mark of every pointer on the way.
  */
 import { fromWords, highWord, lowWord, slotOf } from '../base/address';
 import type { EntryCache } from './cache';
@@ -38,8 +38,8 @@ export interface WalkPort {
   readonly leaves: EntryCache;
   readonly pointers: EntryCache;
   /**
-   * An IOMMU's copy grants W only if it was made for a write: D is set by writes only, and such copies are not walked
-   * again for it. It has no G: the PASID always counts.
+   * An IOMMU's copy grants W only if it was made for a write: D is set by writes only, and such copies are
+   * not walked again for it. It has no G: the PASID always counts.
    */
   readonly isIommu: boolean;
 }
@@ -54,6 +54,7 @@ export interface Backing {
   readonly slot: number;
 }
 
+/** Walks page tables of one format. */
 export class Walker {
   /** The leaf read by the step that returned `leaf`: valid until the next step, no part of the state. */
   frame = 0;

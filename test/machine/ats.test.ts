@@ -99,6 +99,7 @@ test('the completion waits for translated DMA of the range, and for no other', (
   map(machine, root, NEXT, frame);
   takeOff(machine, 0, 0, 1, PAGE, true);
   takeOff(machine, 1, 0, 1, NEXT, true);
+  machine.queueInvalidatePages(0, 0, 1, 0, true, true);
   machine.queueInvalidateIotlb(0, 1, PAGE, false);
   drainCommands(machine);
   expect(machine.inFlight().map(flight => flight.mustFinish)).toEqual([true, false]);

@@ -1,7 +1,7 @@
 /**
- * The CPU against the most naive reference: exhaustively for one page, whose behaviour is known exactly, and with
- * random actions for several pages and tables, where any result must be explained by entries that were there since
- * the last flush of that page.
+ * The CPU against the most naive reference: exhaustively for one page, whose behaviour is known exactly, and
+ * with random actions for several pages and tables, where any result must be explained by entries that were
+ * there since the last flush of that page.
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';

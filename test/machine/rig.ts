@@ -1,4 +1,4 @@
-import { entrySpan, tableIndex } from '../../src/base/address';
+import { tableIndex } from '../../src/base/address';
 import { Layout } from '../../src/base/layout';
 import { Words } from '../../src/base/words';
 import type { MachineConfig } from '../../src/machine/config';
@@ -196,7 +196,8 @@ export function held(machine: Machine): string[] {
     ].join('');
     const size = copy.leaf ? (copy.level === 1 ? '' : ` ${copy.size / 1024}K`) : ` L${copy.level}`;
     const pasid = copy.pasid < 0 ? '' : ` dev${copy.device}/${copy.pasid}`;
-    return `${copy.cache}${copy.owner}${pasid} ${copy.address.toString(16)}${size} -> ${copy.frame} ${rights}`;
+    const from = `${copy.cache}${copy.owner}${pasid} ${copy.address.toString(16)}${size}`;
+    return `${from} -> ${copy.frame} ${rights}`;
   });
 }
 
@@ -204,5 +205,3 @@ export function held(machine: Machine): string[] {
 export function contents(words: Words): number[] {
   return Array.from({ length: words.fixed + words.frames * 512 }, (_, index) => words.get(index));
 }
-
-export { entrySpan };
