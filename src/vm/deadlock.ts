@@ -18,18 +18,24 @@ export function findDeadlock(vm: Vm): Violation | null {
   return violation(vm, stuck, waits, 'can not go on, and nobody else can run');
 }
 
-/** Threads each of which waits only for threads in the set: the first found, as a cycle. */
+/** Threads each of which waits for the next and the last for the first, as a path; null if there are none. */
 function findCycle(waits: ReadonlyMap<number, Blocked>): number[] | null {
-  for (const start of waits.keys()) {
-    const path: number[] = [];
-    let current: number | undefined = start;
-    while (current !== undefined && !path.includes(current)) {
-      path.push(current);
-      const blocked = waits.get(current);
-      const onlyLocks: readonly number[] = blocked === undefined || blocked.idle ? [] : blocked.waitsFor;
-      current = onlyLocks.find(thread => waits.get(thread)?.idle === false);
+  const settled = new Set<number>();
+  const search = (thread: number, path: readonly number[]): number[] | null => {
+    const at = path.indexOf(thread);
+    if (at >= 0) return path.slice(at);
+    const blocked = waits.get(thread);
+    if (blocked === undefined || blocked.idle || settled.has(thread)) return null;
+    for (const next of blocked.waitsFor) {
+      const cycle = search(next, [...path, thread]);
+      if (cycle !== null) return cycle;
     }
-    if (current === start && path.length > 0) return path;
+    settled.add(thread);
+    return null;
+  };
+  for (const thread of waits.keys()) {
+    const cycle = search(thread, []);
+    if (cycle !== null) return cycle;
   }
   return null;
 }

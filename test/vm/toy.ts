@@ -29,7 +29,7 @@ callbacks {
   invalidate_range(mn: mmu_notifier, mm: mm, start: addr, end: addr)
 }
 var srcu: srcu
-fn setup_process() -> mm { var mm = new mm; mm.pgd = alloc_table(4); return mm; }
+fn setup_process() -> mm { var mm = new mm; var t = alloc_table(4); mm.pgd = t; return mm; }
 fn setup_mmap(mm: mm, start: addr, len: addr, write: bool) {
   var vma = new vma;
   vma.vm_mm = mm; vma.vm_start = start; vma.vm_end = start + len; vma.vm_write = write;

@@ -88,7 +88,8 @@ function dma(write: boolean): (vm: Vm, args: readonly Expr[]) => Eval {
       const agents = vm.threads
         .filter(each => ['ats', 'commands', 'ppr'].includes(each.kind))
         .map(each => each.id);
-      vm.block('waits for its translation or the answer to its page request', agents);
+      // Idle: a request that is never answered is the finding page-response, not a deadlock.
+      vm.block('waits for its translation or the answer to its page request', agents, true);
       return 0;
     };
   };
