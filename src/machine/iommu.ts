@@ -40,8 +40,8 @@ const names: readonly CommandName[] = [
 ];
 
 /**
- * Command words: type 0..2, all 3, pde 4, status 5..8, pasid 9..20, device 21..28; the address; tag or thread.
- * Log words: valid 0, write 1, last 2, tag 3..11, pasid 12..23, device 24..31; the address.
+ * Command words: type 0..2, all 3, pde 4, status 5..8, pasid 9..20, device 21..28; address; tag or thread.
+ * Log words: valid 0, write 1, last 2, tag 3..11, pasid 12..23, device 24..31; address.
  */
 const ALL = 1 << 3;
 const PDE = 1 << 4;
