@@ -81,7 +81,8 @@ export const memoryBuiltins = {
     return old;
   }),
   cmpxchg_entry: entry('cmpxchg_entry', (vm, frame, slot, expected = 0, value = 0) => {
-    if (vm.machine.readEntry(frame, slot) !== expected) return 0;
+    // A frame freed meanwhile marks the entry; the mark is ours, the hardware compares without it.
+    if (!format.pteSame(vm.machine.readEntry(frame, slot), expected)) return 0;
     vm.machine.storeEntry(frame, slot, value);
     return 1;
   }),
