@@ -16,7 +16,7 @@ import type { Program } from './program';
 import { checkReplay } from './replay';
 import { type CompiledScenario, compileScenario } from './scenario';
 import { driverScope, kernelChain, kernelScope, Scope } from './scope';
-import { recordUse, type Unit } from './unit';
+import type { Unit } from './unit';
 
 /** A scenario of a file. */
 export interface ScenarioHandle {

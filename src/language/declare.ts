@@ -87,7 +87,8 @@ function refuseHiding(unit: Unit, span: Span, name: string, isThere: boolean): v
 
 function declareName(unit: Unit, body: Body, node: Declaration, found: Collected): void {
   const { scope, prefix } = unit;
-  if (node.$type === 'EnumDeclaration') return declareEnum(unit, node, found);
+  if (node.$type === 'EnumDeclaration') declareEnum(unit, node, found);
+  if (node.$type === 'ConstantDeclaration') declareConstant(unit, body, node);
   if (node.$type === 'StructDeclaration') {
     const span = spanOfProperty(node, 'name');
     refuseTwice(unit, span, node.name, scope.types.has(node.name));
@@ -96,7 +97,6 @@ function declareName(unit: Unit, body: Body, node: Declaration, found: Collected
     scope.types.set(node.name, { kind: 'struct', span, key });
     return;
   }
-  if (node.$type === 'ConstantDeclaration') return declareConstant(unit, body, node);
   if (node.$type === 'WorkqueueDeclaration') {
     const span = spanOfProperty(node, 'name');
     refuseTwice(unit, span, node.name, scope.workqueues.has(node.name));
@@ -283,9 +283,11 @@ function declareTyped(unit: Unit, body: Body, node: Declaration, found: Collecte
       return;
     }
     case 'FunctionDeclaration':
-      return declareFunction(unit, body, node, found);
+      declareFunction(unit, body, node, found);
+      break;
     case 'DaemonDeclaration':
-      return declareDaemon(unit, node, found);
+      declareDaemon(unit, node, found);
+      break;
     case 'CallbacksDeclaration':
       for (const callback of node.callbacks) declareCallback(unit, body, callback, found);
       return;

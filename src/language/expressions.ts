@@ -412,6 +412,7 @@ function lowerConditional(body: Body, node: Conditional): Value {
     body.unit.problems.push(problems.differentTypes(spanOf(node), one, other));
     return wrong;
   }
+  // biome-ignore lint/suspicious/noThenProperty: expressions are never awaited.
   return { expr: { op: 'if', condition, then: then.expr, otherwise: otherwise.expr }, type };
 }
 

@@ -4,7 +4,7 @@ import { Body } from './body';
 import { coerce, lowerExpression } from './expressions';
 import type { Block, Expression } from './generated/ast';
 import type { FunctionHeader, ModuleFunction } from './module';
-import { endOf, spanOf } from './parse';
+import { endOf } from './parse';
 import { problems } from './problems';
 import type { FunctionCode } from './program';
 import { lowerStatements } from './statements';

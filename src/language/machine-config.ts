@@ -125,7 +125,10 @@ function settingValue(unit: Unit, setting: Setting, known: Known): number {
     unit.problems.push(problems.settingNeedsNumber(span, setting.name));
     return known.standard;
   }
-  if (known.takesNone) unit.problems.push(problems.settingTakesNone(span, setting.name));
+  if (known.takesNone) {
+    unit.problems.push(problems.settingTakesNone(span, setting.name));
+    return known.alone ?? known.standard;
+  }
   const value = numberOf(setting.digits);
   if (value === null) unit.problems.push(problems.malformedNumber(span, setting.digits));
   else if (value < known.min || known.max < value) {

@@ -102,8 +102,8 @@ function addressOf(
 
 function refusal(address: number, size: number, placed: readonly PlacedMapping[]): string | null {
   if (size <= 0 || size % PAGE_SIZE !== 0) return 'must have a size of whole pages';
-  if (address < 0 || address % PAGE_SIZE !== 0) return 'must begin at a page';
-  if (address < PAGE_SIZE || USER_END < address + size) return 'must lie in user space, below 0x7ffffffff000';
+  if (address % PAGE_SIZE !== 0) return 'must begin at a page';
+  if (address < PAGE_SIZE || USER_END < address + size) return 'must lie between 0x1000 and 0x800000000000';
   const other = placed.find(mapping => address < mapping.end && mapping.address < address + size);
   return other ? `overlaps with mapping '${other.name}'` : null;
 }

@@ -253,7 +253,7 @@ export function readDrivers(
 function takeImports(file: SourceFile, library: readonly SourceFile[], taken: SourceFile[]): Problem[] {
   const found: Problem[] = [];
   for (const node of parseFile(file).tree?.imports ?? []) {
-    const name = node.path.replace(/^"|"$/g, '');
+    const name = node.path;
     const beside = file.path.replace(/[^/\\]*$/, '') + name;
     const imported =
       library.find(({ path }) => path === beside) ??
@@ -341,7 +341,7 @@ export function compileDriver(source: DriverSource, kernel: string, models: Mode
   const unit: Unit = { name, kind: 'driver', prefix: `${name}.`, scope, problems: [], uses: [] };
   unit.problems.push(...source.syntax);
   const imported = imports.flatMap(each => parseFile(each).tree?.declarations ?? []);
-  const own = [...imported, ...node.declarations].filter(each => !isFileOnly(each));
+  const own = [...imported.filter(each => !isFileOnly(each)), ...node.declarations];
   const declarations = compileDeclarations(unit, source.syntax.length > 0 ? [] : own);
   const chain = kernelChain(models, kernel);
   const parts = [

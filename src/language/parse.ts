@@ -6,6 +6,7 @@ import {
   createDefaultCoreModule,
   createDefaultSharedCoreModule,
   EmptyFileSystem,
+  GrammarAST,
   GrammarUtils,
   inject,
   type LangiumParser,
@@ -72,13 +73,14 @@ const terminalWords: Readonly<Record<string, string>> = {
 
 /** Words the parser's errors in the user's terms. */
 class Messages extends AbstractParserErrorMessageProvider {
-  override buildMismatchTokenMessage({
-    expected,
-    actual,
-  }: {
+  override buildMismatchTokenMessage(options: {
     expected: { name: string };
     actual: Token;
+    ruleName: string;
   }): string {
+    const { expected, actual, ruleName } = options;
+    if (expected.name === 'EOF')
+      return `unexpected ${describeToken(actual)}, expected ${describeRule(ruleName)}`;
     const name = terminalWords[expected.name] ?? `'${expected.name}'`;
     return `expected ${name} but found ${describeToken(actual)}`;
   }
@@ -106,6 +108,9 @@ function sharedParser(): LangiumParser {
     parser: { ParserErrorMessageProvider: () => new Messages() },
   });
   shared.ServiceRegistry.register(services);
+  // Langium builds only the rules that its entry rule reaches, and all of them where there is none. Every parse says
+  // which rule it begins with.
+  for (const rule of services.Grammar.rules) if (GrammarAST.isParserRule(rule)) rule.entry = false;
   parser = services.parser.LangiumParser;
   return parser;
 }

@@ -79,6 +79,7 @@ export function rewriteExpr(node: Expr, by: Replacements): Expr {
       return {
         ...node,
         condition: rewriteExpr(node.condition, by),
+        // biome-ignore lint/suspicious/noThenProperty: expressions are never awaited.
         then: rewriteExpr(node.then, by),
         otherwise: rewriteExpr(node.otherwise, by),
       };

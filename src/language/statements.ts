@@ -72,42 +72,59 @@ export function lowerNested(body: Body, statement: Statement): void {
 function lowerStatement(body: Body, node: Statement): void {
   switch (node.$type) {
     case 'Block':
-      return lowerNested(body, node);
+      lowerNested(body, node);
+      break;
     case 'If':
-      return lowerIf(body, node);
+      lowerIf(body, node);
+      break;
     case 'While':
-      return lowerWhile(body, node);
+      lowerWhile(body, node);
+      break;
     case 'ForItems':
-      return lowerForItems(body, node);
+      lowerForItems(body, node);
+      break;
     case 'ForEntries':
-      return lowerForEntries(body, node);
+      lowerForEntries(body, node);
+      break;
     case 'Wait':
-      return lowerWait(body, node);
+      lowerWait(body, node);
+      break;
     case 'Select':
-      return lowerSelect(body, node);
+      lowerSelect(body, node);
+      break;
     case 'Either':
-      return lowerEither(body, node);
+      lowerEither(body, node);
+      break;
     case 'AtomicBlock':
-      return lowerAtomic(body, node);
+      lowerAtomic(body, node);
+      break;
     case 'Choose':
-      return lowerChoose(body, node);
+      lowerChoose(body, node);
+      break;
     case 'Return':
-      return lowerReturn(body, node);
+      lowerReturn(body, node);
+      break;
     case 'Break':
     case 'Continue':
-      return lowerJump(body, node);
+      lowerJump(body, node);
+      break;
     case 'Assert':
-      return lowerAssert(body, node.condition, spanOf(node));
+      lowerAssert(body, node.condition, spanOf(node));
+      break;
     case 'Skip': {
       const span = spanOf(node);
-      return body.emitNext(span, (next, joined) => ({ op: 'skip', span, joined, next }));
+      body.emitNext(span, (next, joined) => ({ op: 'skip', span, joined, next }));
+      break;
     }
     case 'LocalDeclaration':
-      return lowerLocal(body, node);
+      lowerLocal(body, node);
+      break;
     case 'ExpressionStatement':
-      return lowerExpressionStatement(body, node);
+      lowerExpressionStatement(body, node);
+      break;
     default:
-      return unreachable(node);
+      unreachable(node);
+      break;
   }
 }
 
@@ -186,17 +203,15 @@ export function emitRight(body: Body, right: Right, place: Place, node: Expressi
     const { called } = right;
     coerce(body, { expr: constant(0), type: right.type }, place.type, node);
     const isCall = called.kind === 'function' || called.kind === 'callback';
-    if (!isCall || place.op === 'local') return emitCalled(body, called, place, span);
-    // The result arrives when the callee returns; storing it in shared state is a step of its own.
-    const result = body.addHidden(place.type, span);
+    // The result of a call arrives when the callee returns; storing it in shared state is a step of its own.
+    const isLater = isCall && place.op !== 'local';
+    const result = isLater ? body.addHidden(place.type, span) : place;
     emitCalled(body, called, result, span);
-    return emitSet(body, place, result, span);
-  }
-  if (right.kind === 'new') {
+    if (isLater) emitSet(body, place, result, span);
+  } else if (right.kind === 'new') {
     coerce(body, { expr: constant(0), type: right.type }, place.type, node);
-    return emitSet(body, place, { op: 'new', struct: right.struct }, span);
-  }
-  emitSet(body, place, coerce(body, right.value, place.type, node), span);
+    emitSet(body, place, { op: 'new', struct: right.struct }, span);
+  } else emitSet(body, place, coerce(body, right.value, place.type, node), span);
 }
 
 /** Emits an assignment. */
@@ -210,7 +225,10 @@ export function emitSet(body: Body, target: Place, value: Expr, span: Span): voi
 function emitCalled(body: Body, called: Called, result: Place | null, span: Span): void {
   if (called.kind === 'wrong') return;
   const { args } = called;
-  if (called.kind === 'builtin') return emitBuiltin(body, called, result, span);
+  if (called.kind === 'builtin') {
+    emitBuiltin(body, called, result, span);
+    return;
+  }
   if (body.isAtomic) body.unit.problems.push(problems.callInAtomic(span));
   if (called.kind === 'function') {
     const { key: fn } = called;
@@ -275,6 +293,16 @@ function concreteType(type: StaticType): Type | null {
   }
 }
 
+/** A bare number too large for an integer is an address. */
+function inferredType(right: Right): Type | null {
+  const type = typeOfRight(right);
+  const isLarge =
+    right.kind === 'value' &&
+    right.value.expr.op === 'const' &&
+    right.value.expr.value !== (right.value.expr.value | 0);
+  return type.kind === 'number' && isLarge ? addrType : concreteType(type);
+}
+
 /* Statements. */
 
 /** From the first word of a statement to the end of its condition: what is shown while the guard is evaluated. */
@@ -291,6 +319,7 @@ function lowerIf(body: Body, node: If): void {
   const then: Label = { at: null };
   const otherwise: Label = { at: null };
   body.emit(span, [then], (at, joined) => {
+    // biome-ignore lint/suspicious/noThenProperty: the name of a branch's way on; instructions are never awaited.
     return { op: 'branch', span, joined, condition, then: at(then), otherwise: at(otherwise) };
   });
   body.noteBranch();
@@ -310,6 +339,7 @@ function lowerWhile(body: Body, node: While): void {
   const then: Label = { at: null };
   const otherwise: Label = { at: null };
   body.emit(span, [then], (at, joined) => {
+    // biome-ignore lint/suspicious/noThenProperty: the name of a branch's way on; instructions are never awaited.
     return { op: 'branch', span, joined, condition, then: at(then), otherwise: at(otherwise) };
   });
   body.noteBranch();
@@ -457,7 +487,7 @@ function lowerLocal(body: Body, node: LocalDeclaration): void {
     return;
   }
   const right = node.value ? lowerRight(body, node.value) : null;
-  const type = declared ?? (right && concreteType(typeOfRight(right)));
+  const type = declared ?? (right && inferredType(right));
   if (!right && !declared) body.unit.problems.push(problems.localWithoutType(span, node.name));
   if (right && !type) {
     const kind = typeOfRight(right).kind;
@@ -470,16 +500,22 @@ function lowerLocal(body: Body, node: LocalDeclaration): void {
   }
   // After a mistake the local exists all the same, so that its uses are not mistakes too.
   const place = body.addLocal(node.name, type ?? wordType, spanOfProperty(node, 'name'));
-  if (!type) return body.declareWrong(node.name);
-  if (right && node.value) emitRight(body, right, place, node.value, span);
+  if (!type) body.declareWrong(node.name);
+  else if (right && node.value) emitRight(body, right, place, node.value, span);
   else emitSet(body, place, constant(0), span);
 }
 
 function lowerExpressionStatement(body: Body, node: ExpressionStatement): void {
   const span = spanOf(node);
-  if (node.value) return lowerAssignment(body, node.target, node.value, span);
+  if (node.value) {
+    lowerAssignment(body, node.target, node.value, span);
+    return;
+  }
   const right = node.target.$type === 'Call' ? lowerRight(body, node.target) : null;
-  if (right?.kind === 'called') return emitCalled(body, right.called, null, span);
+  if (right?.kind === 'called') {
+    emitCalled(body, right.called, null, span);
+    return;
+  }
   if (!right) lowerExpression(body, node.target);
   if (!right || typeOfRight(right).kind !== 'error') body.unit.problems.push(problems.noEffect(span));
 }
@@ -488,7 +524,8 @@ function lowerAssignment(body: Body, target: Expression, value: Expression, span
   if (target.$type === 'Unary' && target.operator === '*') {
     const entry = coerce(body, lowerExpression(body, target.operand), entryType, target.operand);
     const pte = coerce(body, lowerExpression(body, value), pteType, value);
-    return emitBuiltin(body, { name: 'set_entry', args: [entry, pte] }, null, span);
+    emitBuiltin(body, { name: 'set_entry', args: [entry, pte] }, null, span);
+    return;
   }
   const lowered = lowerTarget(body, target);
   const isGhost = lowered.kind === 'place' && lowered.ghost;
