@@ -6,7 +6,7 @@ import { type ScopeOf, scopesOf } from '../session/scopes';
 import type { Session } from '../session/session';
 import { statementSites } from '../session/sites';
 import { plainStop, type Stop } from '../session/stop';
-import { type Children, type Variable, valueVariable } from '../session/values';
+import type { Children, Variable } from '../session/values';
 import { Walker } from '../session/walker';
 import { callbackNodes } from '../view/callbacks';
 import { pageTableNodes } from '../view/page-tables';
@@ -147,7 +147,7 @@ export class Debuggee {
     const frame = at === null ? null : (this.session.vm.frames(thread)[at.index] ?? null);
     const result = evaluateText(this.session, text, thread, frame);
     if ('problem' in result) throw errors.notEvaluated(text, result.problem);
-    const { children, type, value } = valueVariable(this.session, text, result.type, result.raw);
+    const { children, type, value } = result;
     return { result: value, type, ...this.below(children) };
   }
 

@@ -3,7 +3,7 @@
  * reads the files, so that the adapter reads none.
  */
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import type { LaunchFile, LaunchFiles } from '../session/load';
+import type { ImportedFile, LaunchFile, LaunchFiles } from '../session/load';
 import { errors } from './errors';
 import type { LaunchArguments } from './requests';
 import { serveAdapter } from './serve';
@@ -54,7 +54,7 @@ export class AdapterHost {
   }
 
   /** Takes a message of the client. */
-  handleMessage(message: DebugProtocol.ProtocolMessage): void {
+  handleMessage(message: object): void {
     const request = message as DebugProtocol.Request;
     const needsFiles =
       request?.type === 'request' && (request.command === 'launch' || request.command === 'restart');
@@ -91,7 +91,7 @@ export class AdapterHost {
     }
   }
 
-  private forward(message: DebugProtocol.ProtocolMessage): void {
+  private forward(message: object): void {
     const request = message as DebugProtocol.Request;
     if (request?.type === 'request') this.pending.set(request.seq, request);
     if (!this.isDisposed) this.port.post(message);
@@ -173,8 +173,8 @@ export async function readLaunchFiles(
 }
 
 /** Imports of imports too, each once. One that cannot be read is left to the compiler, which says where it is missed. */
-async function readImports(files: FileAccess, scenario: LaunchFile): Promise<LaunchFile[]> {
-  const found: LaunchFile[] = [];
+async function readImports(files: FileAccess, scenario: LaunchFile): Promise<ImportedFile[]> {
+  const found: ImportedFile[] = [];
   const seen = new Set([scenario.path]);
   const waiting: LaunchFile[] = [scenario];
   for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
@@ -184,7 +184,7 @@ async function readImports(files: FileAccess, scenario: LaunchFile): Promise<Lau
       seen.add(path);
       const text = await files.readFile(path).catch(() => null);
       if (text === null) continue;
-      const read = { path, text };
+      const read = { name, path, text };
       found.push(read);
       waiting.push(read);
     }

@@ -31,7 +31,8 @@ export function launch(args: LaunchArguments, tell: (problem: RunProblem) => voi
       loaded.problems.length,
     );
   }
-  const { program } = loaded;
+  const { program, warnings } = loaded;
+  for (const warning of warnings) tell(warning);
   const saved = files.trace === null ? null : parseSchedule(files.trace);
   if (saved !== null && 'problem' in saved) throw errors.badTrace(saved.problem);
   if (attributes.schedule === 'replay' && saved === null && program.scenario.replay.length === 0)

@@ -3,21 +3,13 @@ import { compileExpression } from '../language/compile';
 import type { Expr, Program, Type } from '../language/program';
 import type { Frame } from '../vm/types';
 import type { Session } from './session';
-import { formatted, typeText } from './values';
+import { globalsOf, type Variable, valueVariable } from './values';
 
 /** An expression ready to be read, or what is wrong with it. */
 export type Compiled = { readonly expr: Expr; readonly type: Type } | { readonly problem: string };
 
-/** The value of an expression, for people. */
-export type Evaluated =
-  | {
-      readonly value: string;
-      readonly type: Type;
-      readonly typeName: string;
-      readonly raw: number;
-      readonly expr: Expr;
-    }
-  | { readonly problem: string };
+/** The value of an expression, for people, or what is wrong with it. */
+export type Evaluated = Variable | { readonly problem: string };
 
 /** Compiles an expression as if it stood in a function (null: outside of any). */
 export function compileExpressionFor(program: Program, text: string, functionKey: string | null): Compiled {
@@ -29,8 +21,18 @@ export function compileExpressionFor(program: Program, text: string, functionKey
 /** Evaluates an expression in a frame of a thread. */
 export function evaluateText(session: Session, text: string, thread: number, frame: Frame | null): Evaluated {
   const compiled = compileExpressionFor(session.program, text, frame?.fn?.key ?? null);
-  if ('problem' in compiled) return compiled;
+  if ('problem' in compiled) return memberNamed(session, text, thread, frame) ?? compiled;
   const { expr, type } = compiled;
-  const raw = session.vm.read(expr, thread, frame);
-  return { value: formatted(session.vm, type, raw), type, typeName: typeText(type), raw, expr };
+  return valueVariable(session, text, type, session.vm.read(expr, thread, frame));
+}
+
+/** Lists and locks are no values of the language, but can be looked at: `mm.mmap`, or a global. */
+function memberNamed(session: Session, text: string, thread: number, frame: Frame | null): Variable | null {
+  const path = /^(.*)\.([A-Za-z_]\w*)$/.exec(text);
+  if (path === null) return globalsOf(session).find(({ name }) => name === text) ?? null;
+  const [, object = '', member] = path;
+  const value = evaluateText(session, object, thread, frame);
+  if ('problem' in value || value.children === null) return null;
+  const { list, count } = value.children;
+  return list(0, count).find(({ name }) => name === member) ?? null;
 }

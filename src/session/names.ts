@@ -51,3 +51,16 @@ export function placeText({ file, line }: Span): string {
   const isAbsolute = /^([a-zA-Z]:)?[\\/]/.test(file);
   return `${isAbsolute ? file.replace(/^.*[\\/]/, '') : file}:${line}`;
 }
+
+/** Name of the process whose address space an `mm` object is; null for those of no process. */
+export function processOf(vm: Vm, mm: number): string | null {
+  const names = vm.program.scenario.processes.map(({ name }) => name);
+  const global = (name: string) => vm.layout.globals.get(`process.${name}`) ?? -1;
+  return names.find(name => global(name) >= 0 && vm.words.get(global(name)) === mm) ?? null;
+}
+
+/** `P (mm#2)`, or `mm#1` for an address space of no process. */
+export function mmText(vm: Vm, mm: number): string {
+  const process = processOf(vm, mm);
+  return process === null ? `mm#${mm}` : `${process} (mm#${mm})`;
+}

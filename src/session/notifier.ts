@@ -1,7 +1,7 @@
 /** Who is subscribed, and how far a round of callbacks has come. */
 import { fromWords } from '../base/address';
-import { formatValue } from '../vm/format';
 import type { Frame } from '../vm/types';
+import { mmText } from './names';
 import type { Session } from './session';
 
 /** A subscriber: an `mmu_notifier` object that is hashed. */
@@ -39,7 +39,7 @@ export function subscriberOf(session: Session, object: number): Subscriber {
   const notifier = program.notifiers[ops - 1];
   const driver = notifier?.driver ?? 'unknown';
   const name = `${driver} (mmu_notifier#${object})`;
-  const mmName = formatValue(vm, { kind: 'ref', struct: 'mm' }, mm);
+  const mmName = mmText(vm, mm);
   return { object, name, driver, mm, mmName, callbacks: Object.keys(notifier?.callbacks ?? {}) };
 }
 
@@ -75,7 +75,7 @@ function roundAt(
   const called = calls.map(object => subscriberOf(session, object));
   return {
     callback,
-    mm: formatValue(session.vm, { kind: 'ref', struct: 'mm' }, mm),
+    mm: mmText(session.vm, mm),
     start: local(session, frame, 'start') ?? local(session, frame, 'address'),
     end: local(session, frame, 'end'),
     called,

@@ -248,7 +248,7 @@ export class Session {
   private record(thread: number, event: VmEvent): void {
     if (event.type === 'lock' || event.type === 'unlock' || event.type === 'return') return;
     if (event.type === 'violation' && !this.watched.has(event.violation.property)) return;
-    const place = placeOf(this.vm, thread);
+    const place = placeOf(this.vm, this.causeOf(thread));
     this.history.events.push({
       position: this.position + 1,
       thread,
@@ -257,6 +257,14 @@ export class Session {
       span: place?.span ?? null,
       stack: showsStack(event) ? this.vm.frames(thread).map(frame => frame.name) : [],
     });
+  }
+
+  /** What a device's translation agent does, a statement of the device's program has asked for. */
+  private causeOf(thread: number): number {
+    const agent = this.vm.threads[thread];
+    if (agent?.kind !== 'ats') return thread;
+    const asking = this.vm.machine.requests(agent.index)[0]?.program;
+    return this.vm.threads.find(({ kind, index }) => kind === 'device' && index === asking)?.id ?? thread;
   }
 
   private keep(violations: readonly Violation[]): void {

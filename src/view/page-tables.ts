@@ -4,7 +4,7 @@ import { PASIDS } from '../machine/device';
 import { formatEntry, PTE, pteDangling, pteFrame, pteHuge, ptePresent } from '../machine/entry-format';
 import { storeOf, whereText } from '../session/causes';
 import type { Recorded } from '../session/history';
-import { addressText, deviceName } from '../session/names';
+import { addressText, deviceName, mmText } from '../session/names';
 import type { Session } from '../session/session';
 import { objectsOf } from '../session/values';
 import { type FilePath, leaf, type Marks, originOf } from './nodes';
@@ -36,8 +36,7 @@ function mmNodes(drawing: Drawing): TreeNode[] {
   return objectsOf(session, 'mm').map(({ name }) => {
     const object = Number(name.slice('mm#'.length));
     const root = vm.words.get(layout.base + (object - 1) * layout.struct.words + field.offset) - 1;
-    const process = session.program.scenario.processes[object - 1]?.name;
-    const label = process === undefined ? name : `${name} [${process}]`;
+    const label = mmText(vm, object);
     const users = cpusAt(session, root);
     const loaded = users.length === 0 ? 'on no CPU' : `CR3 of ${users.join(', ')}`;
     const description = root < 0 ? 'no page table' : `root in frame ${root}, ${loaded}`;
@@ -91,7 +90,7 @@ function rootName(session: Session, root: number): string {
   for (const { name } of objectsOf(session, 'mm')) {
     const object = Number(name.slice('mm#'.length));
     const index = (layout?.base ?? 0) + (object - 1) * (layout?.struct.words ?? 0) + (field?.offset ?? 0);
-    if (session.vm.words.get(index) - 1 === root) return `${name}, frame ${root}`;
+    if (session.vm.words.get(index) - 1 === root) return `${mmText(session.vm, object)}, frame ${root}`;
   }
   return session.vm.machine.frameKind(root) === 0 ? `freed frame ${root}` : `table in frame ${root}`;
 }
