@@ -1,12 +1,16 @@
 /**
- * The builtins: what a statement can do besides plain assignments and calls. One table; the checker, the vm, the
+ * The builtins: what a statement can do besides plain assignments and calls. One table; the checker, the vm,
+ * the
  * documentation and completion are read from it.
  */
 
 /** Access of a builtin to shared state, for the rule of one access a step. */
 export type Access = 'pure' | 'read' | 'write' | 'atomic';
 
-/** Kinds of parameters. `place:*` takes a variable, not its value; `any` any one-word value; `size` is an address. */
+/**
+ * Kinds of parameters. `place:*` takes a variable, not its value; `any` any one-word value; `size` is an
+ * address.
+ */
 export type ParamKind =
   | 'bool'
   | 'int'
@@ -293,7 +297,7 @@ export const builtins = {
     params: ['page'],
     result: null,
     access: 'atomic',
-    doc: 'Returns a frame (data page or table) to the allocator and marks every copy of a translation to it as dangling.',
+    doc: 'Returns a frame to the allocator; every copy of a translation to it is dangling from now on.',
   },
   table_page: { params: ['table'], result: 'page', access: 'pure', doc: 'The page a table lies in.' },
   copy_page_word: {
@@ -470,7 +474,7 @@ export const builtins = {
     params: ['addr'],
     result: 'int',
     access: 'atomic',
-    doc: 'DMA read of a word with the PASID of the program: translation, then, as a step of its own, the access.',
+    doc: 'DMA read of a word, with the PASID of the program: translation steps, then the access.',
   },
   dma_write: { params: ['addr', 'int'], result: null, access: 'atomic', doc: 'DMA write of a word.' },
   // IOMMU.
@@ -492,7 +496,7 @@ export const builtins = {
     result: null,
     access: 'atomic',
     blocks: 'spin',
-    doc: 'Queues INVALIDATE_IOMMU_PAGES for the domain of a device: pasid, address, all (S bit over everything), pde (also intermediate entries). Waits for room.',
+    doc: 'Queues INVALIDATE_IOMMU_PAGES for a device: pasid, address, all, pde (intermediate entries too).',
   },
   invalidate_iotlb_pages: {
     params: ['device', 'int', 'addr', 'bool'],

@@ -1,14 +1,17 @@
 /**
  * The compiled program: plain data (JSON), no AST nodes, no closures. The language makes it, the vm runs it.
  *
- * Two stages. A *module* is one compiled kernel, driver or scenario file set, still by name. A *program* is the modules
+ * Two stages. A *module* is one compiled kernel, driver or scenario file set, still by name. A *program* is
+ * the modules
  * of one scenario linked: overrides applied, function parameters specialised, offsets assigned.
  */
 import type { Span } from '../base/span';
 import type { MachineConfig } from '../machine/config';
 import type { BuiltinName } from './builtins';
 
-/** Types of values. All take one word but `addr` (two) and the containers. `null` is 0 for every reference. */
+/**
+ * Types of values. All take one word but `addr` (two) and the containers. `null` is 0 for every reference.
+ */
 export type Type =
   | { readonly kind: 'int'; readonly min: number; readonly max: number }
   | { readonly kind: 'bool' }
@@ -16,7 +19,10 @@ export type Type =
   | { readonly kind: 'enum'; readonly name: string }
   /** Reference to an object of a struct pool, 1 + index. */
   | { readonly kind: 'ref'; readonly struct: string }
-  /** Machine objects, 1 + index: page and table are frames, entry is 1 + frame * 512 + slot, ppr a slot of a log. */
+  /**
+   * Machine objects, 1 + index: page and table are frames, entry is 1 + frame * 512 + slot, ppr a slot of a
+   * log.
+   */
   | { readonly kind: 'page' | 'table' | 'entry' | 'cpu' | 'task' | 'device' | 'iommu' | 'ppr' }
   /** The value of a page-table entry, a bit set of CPUs, a notifier's table of callbacks (1 + index). */
   | { readonly kind: 'pte' | 'cpumask' | 'ops' }
@@ -35,7 +41,8 @@ export function typeWords(type: Type): number {
       return 1 + type.capacity * typeWords(type.of);
     case 'array':
       return type.length * typeWords(type.of);
-    // Holder (1 + thread); for rwsem: writer, then a bit mask of readers; for srcu: 8 words of 4-bit nesting counts.
+    // Holder (1 + thread); for rwsem: writer, then a bit mask of readers; for srcu: 8 words of 4-bit nesting
+    // counts.
     case 'rwsem':
       return 2;
     case 'srcu':
@@ -90,7 +97,9 @@ export type Place =
   /** `slot` is the word offset of the local in its frame. */
   | { readonly op: 'local'; readonly slot: number; readonly type: Type }
   | { readonly op: 'global'; readonly name: string; readonly type: Type }
-  /** A field of a pool object, or of a per-cpu, per-frame (page), per-device, per-iommu or per-task struct. */
+  /**
+   * A field of a pool object, or of a per-cpu, per-frame (page), per-device, per-iommu or per-task struct.
+   */
   | {
       readonly op: 'field';
       readonly struct: string;
@@ -101,7 +110,8 @@ export type Place =
   | { readonly op: 'element'; readonly array: Place; readonly index: Expr; readonly type: Type };
 
 /**
- * One instruction. It is one step, unless `joined`: then the step goes on with the next instruction (atomic blocks).
+ * One instruction. It is one step, unless `joined`: then the step goes on with the next instruction (atomic
+ * blocks).
  * `next`, `then` ... are indices into the function's code. A branch back never needs a step of its own.
  */
 export type Instruction = { readonly span: Span; readonly joined: boolean } & (
@@ -114,7 +124,10 @@ export type Instruction = { readonly span: Span; readonly joined: boolean } & (
       readonly result: Place | null;
       readonly next: number;
     }
-  /** Calls a callback of the notifier object: `object` is the `mmu_notifier` reference, `ops` its callback table. */
+  /**
+   * Calls a callback of the notifier object: `object` is the `mmu_notifier` reference, `ops` its callback
+   * table.
+   */
   | {
       readonly op: 'callback';
       readonly callback: string;
@@ -140,7 +153,10 @@ export type Instruction = { readonly span: Span; readonly joined: boolean } & (
       readonly condition: Expr;
       readonly next: number;
     }
-  /** One step: goes to the first... any arm whose guard holds (a choice when several do); blocks if none and no else. */
+  /**
+   * One step: goes to the first... any arm whose guard holds (a choice when several do); blocks if none and
+   * no else.
+   */
   | {
       readonly op: 'select';
       readonly arms: readonly { readonly condition: Expr; readonly next: number }[];
@@ -157,8 +173,10 @@ export type Instruction = { readonly span: Span; readonly joined: boolean } & (
   /** A choice among places to go on. */
   | { readonly op: 'either'; readonly arms: readonly number[] }
   /**
-   * Finds the next slot of `table` at or after the address in local `cursor` and below `to`: the next populated one
-   * (`present`, in one step) or the next at all. Sets `entry`, `address` and advances `cursor`; goes to `body` or `exit`.
+   * Finds the next slot of `table` at or after the address in local `cursor` and below `to`: the next
+   * populated one
+   * (`present`, in one step) or the next at all. Sets `entry`, `address` and advances `cursor`; goes to
+   * `body` or `exit`.
    */
   | {
       readonly op: 'each_entry';
@@ -171,7 +189,10 @@ export type Instruction = { readonly span: Span; readonly joined: boolean } & (
       readonly body: number;
       readonly exit: number;
     }
-  /** Next item of a list after the one in local `item` (0 to begin); an item that left the list is a violation. */
+  /**
+   * Next item of a list after the one in local `item` (0 to begin); an item that left the list is a
+   * violation.
+   */
   | {
       readonly op: 'each_item';
       readonly list: Place;
@@ -200,7 +221,10 @@ export interface Local {
   readonly span: Span;
 }
 
-/** What a function is for; a frame of a syscall, fault, daemon or callback opens and closes what properties watch. */
+/**
+ * What a function is for; a frame of a syscall, fault, daemon or callback opens and closes what properties
+ * watch.
+ */
 export type FunctionRole =
   | 'plain'
   | 'syscall'
@@ -212,7 +236,9 @@ export type FunctionRole =
   | 'device'
   | 'setup';
 
-/** A compiled function. Its key in the program is unique: `munmap`, `amd_iommu_v2.do_fault`, `walk<zap_one>`. */
+/**
+ * A compiled function. Its key in the program is unique: `munmap`, `amd_iommu_v2.do_fault`, `walk<zap_one>`.
+ */
 export interface FunctionCode {
   /** Key in `Program.functions`. */
   readonly key: string;
@@ -232,7 +258,9 @@ export interface FunctionCode {
   /** Driver and callback, for functions of a `notifier` block. */
   readonly driver: string | null;
   readonly callback: string | null;
-  /** The range of user addresses whose translations this operation takes away or lowers, over the parameters. */
+  /**
+   * The range of user addresses whose translations this operation takes away or lowers, over the parameters.
+   */
   readonly revokes: { readonly from: Expr; readonly to: Expr } | null;
 }
 
@@ -282,7 +310,10 @@ export interface Callback {
   readonly span: Span;
 }
 
-/** A driver's table of callbacks: callback name to function key. Its `ops` value is 1 + index in `Program.notifiers`. */
+/**
+ * A driver's table of callbacks: callback name to function key. Its `ops` value is 1 + index in
+ * `Program.notifiers`.
+ */
 export interface Notifier {
   readonly name: string;
   readonly driver: string;
@@ -335,7 +366,10 @@ export interface Mapping {
 
 /** One line of a replay block. */
 export type ReplayStep =
-  /** Runs one thread until: it has made so many steps; enters or returns from a function; can not go on; has ended. */
+  /**
+   * Runs one thread until: it has made so many steps; enters or returns from a function; can not go on; has
+   * ended.
+   */
   | { readonly kind: 'steps'; readonly thread: string; readonly count: number; readonly span: Span }
   | { readonly kind: 'call' | 'return'; readonly thread: string; readonly fn: string; readonly span: Span }
   | { readonly kind: 'blocked' | 'done'; readonly thread: string; readonly span: Span }
@@ -363,7 +397,10 @@ export interface ScenarioCode {
   readonly expect: Expectation | null;
   readonly unwatched: readonly { readonly property: string; readonly reason: string }[];
   readonly replay: readonly ReplayStep[];
-  /** Conditions that must never, always, or at some time hold; functions of no parameter, role `plain`, one return. */
+  /**
+   * Conditions that must never, always, or at some time hold; functions of no parameter, role `plain`, one
+   * return.
+   */
   readonly claims: readonly {
     readonly kind: 'never' | 'always' | 'sometimes';
     readonly condition: Expr;

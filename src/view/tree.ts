@@ -9,7 +9,10 @@ export interface TreeNode {
   readonly tooltip: string;
   /** Name of a VS Code product icon. */
   readonly icon: string;
-  /** `stale`: a cached translation the tables no longer back; `freed`: its frame was freed; `changed` since the last stop. */
+  /**
+   * `stale`: a cached translation the tables no longer back; `freed`: its frame was freed; `changed` since
+   * the last stop.
+   */
   readonly marks: readonly ('stale' | 'freed' | 'changed')[];
   /** Where it came from: the moment in the path at which it was made, and the source line that made it. */
   readonly origin: {

@@ -67,7 +67,10 @@ function idle(vm: Vm, text: string): 'blocked' {
   return 'blocked';
 }
 
-/** Pushes the handler of a pending interrupt on whatever runs on the CPU; the CPU's own thread if no task does. */
+/**
+ * Pushes the handler of a pending interrupt on whatever runs on the CPU; the CPU's own thread if no task
+ * does.
+ */
 function takeInterrupt(vm: Vm, thread: Thread): StepResult['status'] {
   const cpu = thread.index;
   const pending = pendingOn(vm, cpu);

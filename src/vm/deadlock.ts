@@ -1,4 +1,7 @@
-/** Deadlock: a cycle of threads that wait for one another, or nobody can go on and somebody is neither done nor idle. */
+/**
+ * Deadlock: a cycle of threads that wait for one another, or nobody can go on and somebody is neither done
+ * nor idle.
+ */
 import type { Blocked, Violation } from './types';
 import type { Vm } from './vm';
 

@@ -1,4 +1,6 @@
-/** Turns expressions into closures. Values are numbers; addresses are exact integers, references 1 + index. */
+/**
+ * Turns expressions into closures. Values are numbers; addresses are exact integers, references 1 + index.
+ */
 import { addressBelow, fromWords, highWord, lowWord } from '../base/address';
 import { unreachable } from '../base/assert';
 import { type Expr, type Guard, type Place, type Type, typeWords } from '../language/program';

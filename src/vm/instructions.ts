@@ -17,7 +17,9 @@ export const STAY = -2;
 /** The step was made and has itself said where to go on: a call, a return. */
 export const SWITCHED = -3;
 
-/** An instruction, ready to run in the current frame; `run` returns the next instruction or one of the above. */
+/**
+ * An instruction, ready to run in the current frame; `run` returns the next instruction or one of the above.
+ */
 export interface Executor {
   readonly joined: boolean;
   readonly run: () => number;
@@ -290,7 +292,9 @@ function compileEachCpu(vm: Vm, instruction: Instruction & { readonly op: 'each_
   };
 }
 
-/** Starts an interrupt handler on a thread: interrupts are off while it runs, a walk under way is abandoned. */
+/**
+ * Starts an interrupt handler on a thread: interrupts are off while it runs, a walk under way is abandoned.
+ */
 export function pushInterrupt(vm: Vm, thread: number, cpu: number, functionIndex: number): void {
   const base = vm.threadBase(thread);
   vm.words.put(base + THREAD.irqOff, vm.words.get(base + THREAD.irqOff) + 1);

@@ -1,4 +1,6 @@
-/** Where everything of a program lies in the fixed words of state. Computed once per program, never changes. */
+/**
+ * Where everything of a program lies in the fixed words of state. Computed once per program, never changes.
+ */
 import { assert } from '../base/assert';
 import type { Layout } from '../base/layout';
 import { type Program, type Struct, typeWords } from '../language/program';
@@ -7,7 +9,10 @@ import type { Thread, ThreadKind } from './types';
 /** Frames a thread's stack holds. */
 export const STACK_FRAMES = 32;
 
-/** Words before a frame's locals: 1 + function index, index of the next instruction, 1 + offset of the caller's frame. */
+/**
+ * Words before a frame's locals: 1 + function index, index of the next instruction, 1 + offset of the
+ * caller's frame.
+ */
 export const FRAME_HEADER = 3;
 
 /**
@@ -19,7 +24,8 @@ export const FRAME_HEADER = 3;
  *     atomic       spinlocks held and preempt_disable calls
  *     graceSrcu    1 + word index of the srcu it waits for in synchronize_srcu
  *     grace        bit mask of threads whose read sections it waits for
- *     operation    1 + offset of the frame that is the operation being watched (syscall, fault, daemon pass, work item)
+ *     operation    1 + offset of the frame that is the operation being watched (syscall, fault, daemon pass,
+ *     work item)
  *     revokes      1 if that operation revokes a range; then four words: from, to
  *     illegal      1 if the access being made was not allowed when it was issued
  *     started      1 once a thread with a first function was given its frame
@@ -63,7 +69,10 @@ export interface StructLayout {
   readonly inUse: number | null;
 }
 
-/** The threads of a program, in the order of the thread list. Tasks come first: `task` values are 1 + thread id. */
+/**
+ * The threads of a program, in the order of the thread list. Tasks come first: `task` values are 1 + thread
+ * id.
+ */
 export function threadsOf(program: Program): Thread[] {
   const threads: Thread[] = [];
   const add = (

@@ -1,8 +1,10 @@
 /**
- * Locks. A spinlock or mutex is one word: 1 + the thread that holds it. A rw_semaphore is two: 1 + the writer, and a bit
+ * Locks. A spinlock or mutex is one word: 1 + the thread that holds it. A rw_semaphore is two: 1 + the
+ * writer, and a bit
  * mask of readers. An SRCU domain is eight words: four bits for each thread, how often it is inside.
  *
- * Simplified: no queue of waiters. A waiting writer does not hold up later readers, so the deadlock of a nested
+ * Simplified: no queue of waiters. A waiting writer does not hold up later readers, so the deadlock of a
+ * nested
  * down_read() with a writer in between is not seen.
  */
 import { type Type, typeWords } from '../language/program';
@@ -117,7 +119,10 @@ export function srcuRead(vm: Vm, index: number, name: string, by: 1 | -1): void 
   }
 }
 
-/** One step of synchronize_srcu: notes the readers of now, then waits for them. True when the grace period is over. */
+/**
+ * One step of synchronize_srcu: notes the readers of now, then waits for them. True when the grace period is
+ * over.
+ */
 export function synchronizeSrcu(vm: Vm, index: number, name: string): boolean {
   const base = vm.threadBase(vm.thread);
   if (vm.words.get(base + THREAD.graceSrcu) === 0) {

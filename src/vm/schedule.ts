@@ -1,5 +1,6 @@
 /**
- * Schedules: who goes next. A scheduler keeps no state of its own; what it must remember is a value that the caller keeps
+ * Schedules: who goes next. A scheduler keeps no state of its own; what it must remember is a value that the
+ * caller keeps
  * for each position of the path, so that a step back is also a step back of the schedule.
  */
 
@@ -10,7 +11,10 @@ import type { Vm } from './vm';
 /** What a scheduler remembers between two steps: plain data. */
 export type ScheduleState = number | ReplayState;
 
-/** Progress of a replay block: the line, the steps made for it, and the stack of its thread before the last of them. */
+/**
+ * Progress of a replay block: the line, the steps made for it, and the stack of its thread before the last of
+ * them.
+ */
 export interface ReplayState {
   readonly line: number;
   readonly count: number;

@@ -46,7 +46,10 @@ export function push(vm: Vm, thread: number, functionIndex: number, args: readon
   return true;
 }
 
-/** Takes the innermost frame off a thread and clears its words; the caller's frame becomes the current one, if any. */
+/**
+ * Takes the innermost frame off a thread and clears its words; the caller's frame becomes the current one, if
+ * any.
+ */
 export function pop(vm: Vm, thread: number): void {
   const { words } = vm;
   const base = vm.threadBase(thread);

@@ -48,7 +48,10 @@ export interface Frame {
   readonly fn: FunctionCode | null;
   /** Index of the next instruction in `fn.code`. */
   readonly pc: number;
-  /** Source of the next instruction (for callers: of the call). For hardware, that of the statement that caused it, if any. */
+  /**
+   * Source of the next instruction (for callers: of the call). For hardware, that of the statement that
+   * caused it, if any.
+   */
   readonly span: Span | null;
   /** Word index of the frame's locals. */
   readonly locals: number;

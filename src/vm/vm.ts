@@ -1,7 +1,8 @@
 /**
  * Runs a compiled program on a machine, one step at a time.
  *
- * All state is in `words`; what is kept here besides is fixed for a program (closures made from its code, word indices)
+ * All state is in `words`; what is kept here besides is fixed for a program (closures made from its code,
+ * word indices)
  * or scratch of the step being made. `step` tries one step of one thread; nothing is written when it blocks.
  */
 import { assert } from '../base/assert';

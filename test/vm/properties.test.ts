@@ -58,7 +58,7 @@ describe('walks', () => {
     var pmd = entry_at(p2, start); var p1 = pte_table(*pmd);
     set_entry(pmd, no_pte());`;
   const touch = 'store(A, 1); unmap(P, A, 1 page); store(A + 1 page, 2);';
-  test('table-use-after-free and bad-walk: a walk goes on from a cached pointer to a table that was freed', () => {
+  test('table-use-after-free and bad-walk: a walk goes on from a cached pointer to a freed table', () => {
     const found = violated(
       unmap(`${free_table} free_page(table_page(p1));`),
       `${cpu} ${process} ${task(touch)}`,
@@ -81,8 +81,9 @@ describe('missed-range', () => {
   const one = 'unmap(P, A, 1 page);';
   const clear = 'clear(mm, start, start + len, true, false);';
   const free = 'free_page(page);';
-  const find = `var t = mm.pgd; var pgd = entry_at(t, start); var p3 = pte_table(*pgd); var pud = entry_at(p3, start);
-    var p2 = pte_table(*pud); var pmd = entry_at(p2, start); var p1 = pte_table(*pmd); var pte = entry_at(p1, start);
+  const find = `var t = mm.pgd; var pgd = entry_at(t, start); var p3 = pte_table(*pgd);
+    var pud = entry_at(p3, start); var p2 = pte_table(*pud);
+    var pmd = entry_at(p2, start); var p1 = pte_table(*pmd); var pte = entry_at(p1, start);
     var page = pte_page(*pte);`;
   test('a page is freed and the subscriber was not told', () => {
     expect(violated(unmap(`${find} ${clear} ${free}`), `${bound('ranged')} ${task(one)}`)).toEqual([
@@ -174,7 +175,9 @@ describe('context and locks', () => {
     expect(violated('var x: int 0..3', `${cpu} ${process} ${task('x = 3; atomic_inc(x);')}`)).toEqual([
       'assertion',
     ]);
-    expect(violated('var m: mm', `${cpu} ${process} ${task('var n = m; var t = n.pgd;')}`)).toEqual(['assertion']);
+    expect(violated('var m: mm', `${cpu} ${process} ${task('var n = m; var t = n.pgd;')}`)).toEqual([
+      'assertion',
+    ]);
     expect(violated('var x: int 0..3', `${cpu} ${process} ${task('x = 3; assert(x == 3);')}`)).toEqual([]);
   });
 });
@@ -184,8 +187,11 @@ describe('devices', () => {
     `process P { mmap A, 2 pages, rw${touched} bind gpu, pasid 1, driver ${driver} }`;
   const program = 'device gpu { dma_write(A, 7); }';
   test('walk-after-release: the device still walks once release has returned', () => {
-    const stop =
-      'var who: device  syscall fn stop(mm: mm, off: bool) { if (off) { var d = who; clear_gcr3(d, 1); } for each mmu_notifier mn in mm.list { mn.ops.release(mn, mm); break; } }';
+    const stop = `var who: device
+       syscall fn stop(mm: mm, off: bool) {
+         if (off) { var d = who; clear_gcr3(d, 1); }
+         for each mmu_notifier mn in mm.list { mn.ops.release(mn, mm); break; }
+       }`;
     const body = (off: string): string =>
       `${gpu} ${bound('walker')} ${task(`who = gpu; stop(P, ${off});`)} ${program} replay { t0 until done }`;
     expect(violated(stop, body('false'))).toContain('walk-after-release');
@@ -216,7 +222,8 @@ describe('devices', () => {
     expect(violated(answers, `${gpu} ${bound('walker')} ${task('unit = amd;')} ${program}`)).toEqual([]);
   });
   test('a device without ATS and PRI: a miss is an aborted DMA, no finding', () => {
-    const body = `${nic} process P { mmap A, 2 pages, rw bind nic, pasid 1, driver walker } ${task('skip;')} device nic { dma_write(A, 7); }`;
+    const process = 'process P { mmap A, 2 pages, rw bind nic, pasid 1, driver walker }';
+    const body = `${nic} ${process} ${task('skip;')} device nic { dma_write(A, 7); }`;
     expect(violated('', body)).toEqual([]);
   });
 });

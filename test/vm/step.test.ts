@@ -1,4 +1,7 @@
-/** What `step` promises: undo is exact, equal runs are equal states, blocked steps write nothing, agents are threads. */
+/**
+ * What `step` promises: undo is exact, equal runs are equal states, blocked steps write nothing, agents are
+ * threads.
+ */
 import { expect, test } from 'vitest';
 import { fair, random } from '../../src/vm/schedule';
 import { Vm } from '../../src/vm/vm';
@@ -19,7 +22,9 @@ const busy = compileToy(
    device gpu { dma_write(A, 7); dma_write(A + 1 page, 8); var w = dma_read(A + 3 pages); }`,
 );
 
-/** Plays a random schedule and returns the hash of every state on the way, with the marks to get back to them. */
+/**
+ * Plays a random schedule and returns the hash of every state on the way, with the marks to get back to them.
+ */
 function record(vm: Vm, seed: number): { hashes: string[]; marks: number[] } {
   const schedule = random(vm, seed);
   let { initial: state } = schedule;
@@ -108,14 +113,18 @@ test('a TLB shootdown runs as an interrupt frame on the other CPU, between its a
 });
 
 test('waiting for an IPI while the target has interrupts off for ever is a deadlock', () => {
-  const body = `${twoCpus} task t1 in P on cpu 1 { other = this_cpu(); local_irq_disable(); spin until (acknowledged); }`;
+  const deaf = 'other = this_cpu(); local_irq_disable(); spin until (acknowledged);';
+  const body = `${twoCpus} task t1 in P on cpu 1 { ${deaf} }`;
   expect(violatedAtRandom(shootdown, body, 5)).toEqual(['deadlock']);
 });
 
 test('synchronize_srcu waits for the readers of before, not for later ones', () => {
   const declarations = 'var seen: int 0..3';
   const body = `machine { cpus 2  frames 16 } process P { mmap A, 1 page, rw }
-    task t0 in P on cpu 0 { srcu_read_lock(srcu); seen = 1; srcu_read_unlock(srcu); srcu_read_lock(srcu); srcu_read_unlock(srcu); }
+    task t0 in P on cpu 0 {
+      srcu_read_lock(srcu); seen = 1; srcu_read_unlock(srcu);
+      srcu_read_lock(srcu); srcu_read_unlock(srcu);
+    }
     task t1 in P on cpu 1 { synchronize_srcu(srcu); assert(seen == 1); }
     replay { t0 1 steps t1 until blocked t0 2 steps t0 1 steps t1 until done }`;
   expect(violated(declarations, body)).toEqual([]);

@@ -71,13 +71,19 @@ fn clear(mm: mm, start: addr, end: addr, flush: bool, then_free: bool) {
 }
 fn start_all(mm: mm, start: addr, end: addr) { __mmu_notifier_invalidate_range_start(mm, start, end); }
 fn __mmu_notifier_invalidate_range_start(mm: mm, start: addr, end: addr) {
-  for each mmu_notifier mn in mm.list { if (mn.ops.invalidate_range_start) mn.ops.invalidate_range_start(mn, mm, start, end); }
+  for each mmu_notifier mn in mm.list {
+    if (mn.ops.invalidate_range_start) mn.ops.invalidate_range_start(mn, mm, start, end);
+  }
 }
 fn __mmu_notifier_invalidate_range_end(mm: mm, start: addr, end: addr) {
-  for each mmu_notifier mn in mm.list { if (mn.ops.invalidate_range_end) mn.ops.invalidate_range_end(mn, mm, start, end); }
+  for each mmu_notifier mn in mm.list {
+    if (mn.ops.invalidate_range_end) mn.ops.invalidate_range_end(mn, mm, start, end);
+  }
 }
 fn __mmu_notifier_invalidate_range(mm: mm, start: addr, end: addr) {
-  for each mmu_notifier mn in mm.list { if (mn.ops.invalidate_range) mn.ops.invalidate_range(mn, mm, start, end); }
+  for each mmu_notifier mn in mm.list {
+    if (mn.ops.invalidate_range) mn.ops.invalidate_range(mn, mm, start, end);
+  }
 }
 fn subscribe(mm: mm, table_of: ops) -> mmu_notifier {
   var mn = new mmu_notifier;
@@ -99,7 +105,10 @@ driver walker {
 }
 driver ranged {
   notifier ranged { release(mn, mm) { skip; } invalidate_range(mn, mm, start, end) { skip; } }
-  fn bind(mm: mm, device: device, pasid: int 0..31) { var mn = subscribe(mm, ranged); binds(mn, device, pasid); }
+  fn bind(mm: mm, device: device, pasid: int 0..31) {
+    var mn = subscribe(mm, ranged);
+    binds(mn, device, pasid);
+  }
 }
 driver bracketed {
   notifier bracketed {

@@ -1,4 +1,6 @@
-/** Builtins that talk to hardware: CPU registers and TLBs, user accesses, DMA, the IOMMU's tables and queues. */
+/**
+ * Builtins that talk to hardware: CPU registers and TLBs, user accesses, DMA, the IOMMU's tables and queues.
+ */
 import type { Expr } from '../../language/program';
 import { compileExpr, type Eval } from '../expressions';
 import { evaluations, STAY, SWITCHED } from '../instructions';

@@ -1,4 +1,7 @@
-/** Builtins for frames, page tables and their entries. References: page and table 1 + frame, entry 1 + frame * 512 + slot. */
+/**
+ * Builtins for frames, page tables and their entries. References: page and table 1 + frame, entry 1 + frame *
+ * 512 + slot.
+ */
 import { tableIndex } from '../../base/address';
 import type { Expr } from '../../language/program';
 import * as format from '../../machine/entry-format';

@@ -13,7 +13,10 @@ export type BuiltinMaker = (vm: Vm, args: readonly Expr[]) => Eval;
 
 let makers: Readonly<Record<BuiltinName, BuiltinMaker>> | undefined;
 
-/** Joined on first use: these files import each other, so one of them may not be there yet when this one is read. */
+/**
+ * Joined on first use: these files import each other, so one of them may not be there yet when this one is
+ * read.
+ */
 function allMakers(): Readonly<Record<BuiltinName, BuiltinMaker>> {
   makers ??= { ...lockBuiltins, ...dataBuiltins, ...memoryBuiltins, ...hardwareBuiltins };
   return makers;

@@ -1,4 +1,7 @@
-/** Finds the mm, the VMA and the virtual address that something in the machine belongs to. Reads state, keeps none. */
+/**
+ * Finds the mm, the VMA and the virtual address that something in the machine belongs to. Reads state, keeps
+ * none.
+ */
 import { addressBelow, alignDown, entrySpan, fromWords, tableIndex } from '../../base/address';
 import type { Field } from '../../language/program';
 import { pteFrame, pteHuge, ptePresent } from '../../machine/entry-format';
@@ -75,7 +78,10 @@ function vmasOf(vm: Vm, mm: number): number[] {
   return vmas;
 }
 
-/** Mm, address and level of a page-table slot, by looking for the table from every root; null if it is not linked. */
+/**
+ * Mm, address and level of a page-table slot, by looking for the table from every root; null if it is not
+ * linked.
+ */
 export function placeOfSlot(vm: Vm, frame: number, slot: number): SlotPlace | null {
   for (const mm of allMms(vm)) {
     const root = rootOf(vm, mm);

@@ -1,4 +1,7 @@
-/** What is always watched: listens to the machine and to the stack, keeps what it must remember in state, reports findings. */
+/**
+ * What is always watched: listens to the machine and to the stack, keeps what it must remember in state,
+ * reports findings.
+ */
 import { alignDown, formatAddress, fromWords, PAGE_SIZE } from '../../base/address';
 import { unreachable } from '../../base/assert';
 import type { Layout } from '../../base/layout';
@@ -13,7 +16,10 @@ import { Obligations } from './obligations';
 import { Operations } from './operations';
 import { Subscribers } from './subscribers';
 
-/** Kernel functions that open and close a bracket for subscribers that implement only one of the two callbacks. */
+/**
+ * Kernel functions that open and close a bracket for subscribers that implement only one of the two
+ * callbacks.
+ */
 const START = '__mmu_notifier_invalidate_range_start';
 const END = '__mmu_notifier_invalidate_range_end';
 
@@ -108,7 +114,8 @@ export class Monitors implements MachineHooks {
     if (!marked) return;
     const who = this.agentName(agent, pasid);
     const what = write ? 'writes to' : 'reads';
-    const text = `${who} ${what} ${formatAddress(address)} in frame ${frame}, which was freed after the translation was made`;
+    const where = `${formatAddress(address)} in frame ${frame}`;
+    const text = `${who} ${what} ${where}, which was freed after the translation was made`;
     this.vm.violate('use-after-free', text, { address, frame });
   }
 
@@ -139,31 +146,25 @@ export class Monitors implements MachineHooks {
 
   pageResponse(device: number, pasid: number, tag: number, outstanding: boolean): void {
     if (outstanding) return;
-    const text = `group ${tag} of ${this.agentName({ kind: 'device', index: device }, pasid)} is answered, and was not waiting`;
-    this.vm.violate('page-response', text);
+    const who = this.agentName({ kind: 'device', index: device }, pasid);
+    this.vm.violate('page-response', `group ${tag} of ${who} is answered, and was not waiting`);
   }
 
   deviceFailed(device: number, pasid: number, address: number): void {
     const who = this.agentName({ kind: 'device', index: device }, pasid);
-    const text = `${who} has failed: its requests for ${formatAddress(address)} were answered, and the address still has no translation`;
+    const what = `its requests for ${formatAddress(address)} were answered`;
+    const text = `${who} has failed: ${what}, and the address still has no translation`;
     this.vm.violate('device-failure', text, { address });
   }
 
   /** What is wrong when everything is quiet. */
   atRest(): Violation[] {
-    const found: Violation[] = [];
-    for (let device = 0; device < this.deviceNames().length; device++)
-      for (const request of this.vm.machine.requests(device))
-        if (request.stage === 'logged-page-request' || request.stage === 'page-request')
-          found.push({
-            property: 'page-response',
-            message: `the page request of ${this.agentName({ kind: 'device', index: device }, request.pasid)} for ${formatAddress(request.address)} is never answered`,
-            thread: this.vm.threads.find(thread => thread.kind === 'device')?.id ?? 0,
-            address: request.address,
-            frame: null,
-            span: null,
-          });
-    return found;
+    return this.deviceNames().flatMap((_, index) =>
+      this.vm.machine
+        .requests(index)
+        .filter(({ stage }) => stage === 'logged-page-request' || stage === 'page-request')
+        .map(({ pasid, address }) => this.unanswered({ kind: 'device', index }, pasid, address)),
+    );
   }
 
   /** Name of the driver of a subscriber. */
@@ -189,6 +190,13 @@ export class Monitors implements MachineHooks {
       default:
         return unreachable(copy.cache);
     }
+  }
+
+  private unanswered(agent: Agent, pasid: number, address: number): Violation {
+    const thread = this.vm.threads.find(({ kind }) => kind === 'device')?.id ?? 0;
+    const what = `the page request of ${this.agentName(agent, pasid)} for ${formatAddress(address)}`;
+    const message = `${what} is never answered`;
+    return { property: 'page-response', message, thread, address, frame: null, span: null };
   }
 
   private enteredDispatch(fn: FunctionCode, frame: number): void {

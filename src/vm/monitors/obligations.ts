@@ -1,10 +1,14 @@
 /**
  * missed-range: what each subscriber must still be told.
  *
- * An obligation is opened when a present leaf is cleared or replaced by another frame (t0), for every subscriber hashed
- * then; and, for subscribers with a binding, when a pointer to a table is cleared. It is closed by a bracket of the
- * subscriber that covers the address and is open at t0 (leaves only), by an invalidate_range or invalidate_page called
- * at or after t0, on its return, or by release or unregister. It is violated if it is open when the frame is freed, or
+ * An obligation is opened when a present leaf is cleared or replaced by another frame (t0), for every
+ * subscriber hashed
+ * then; and, for subscribers with a binding, when a pointer to a table is cleared. It is closed by a bracket
+ * of the
+ * subscriber that covers the address and is open at t0 (leaves only), by an invalidate_range or
+ * invalidate_page called
+ * at or after t0, on its return, or by release or unregister. It is violated if it is open when the frame is
+ * freed, or
  * when a present leaf with another frame is stored there.
  */
 import { addressBelow, entrySpan, formatAddress, fromWords, highWord, lowWord } from '../../base/address';
@@ -16,7 +20,8 @@ import { Records } from './records';
 import type { Subscribers } from './subscribers';
 
 /**
- * Words of an obligation: subscriber; address (two); 1 + frame; level, or 16 + level for a table pointer; bit mask of
+ * Words of an obligation: subscriber; address (two); 1 + frame; level, or 16 + level for a table pointer; bit
+ * mask of
  * threads in a callback that will close it on its return.
  */
 const WORDS = 6;
@@ -105,15 +110,15 @@ export class Obligations {
   }
 
   private missed(index: number, then: string, frame: number): void {
-    const { words, program } = this.vm;
+    const { words } = this.vm;
     const address = this.addressOf(index);
     const ops = this.subscriberName(words.get(index));
     const gone = words.get(index + 4) >= TABLE ? 'the table pointer' : 'the translation';
-    this.vm.violate(
-      'missed-range',
-      `${ops} was not told that ${gone} of ${formatAddress(address)} to frame ${words.get(index + 3) - 1} is gone, and ${then} (kernel ${program.kernel})`,
-      { address, frame },
-    );
+    const what = `${gone} of ${formatAddress(address)} to frame ${words.get(index + 3) - 1}`;
+    this.vm.violate('missed-range', `${ops} was not told that ${what} is gone, and ${then}`, {
+      address,
+      frame,
+    });
     this.open.remove(words, index);
   }
 

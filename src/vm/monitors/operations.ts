@@ -83,7 +83,7 @@ export class Operations {
     const what = write ? 'a write to' : 'a read of';
     vm.violate(
       'access-after-protect',
-      `${what} ${formatAddress(address)} completes in frame ${frame}, which no VMA allowed when it was issued`,
+      `${what} ${formatAddress(address)} in frame ${frame} completes, which no VMA allowed when issued`,
       {
         address,
         frame,
@@ -136,7 +136,9 @@ export class Operations {
         copy => translates(copy, address, frame) && this.isStale(copy, root, address),
       );
       if (stale === undefined) continue;
-      const text = `${vm.monitors.cacheName(stale)} still translates ${formatAddress(address)} to frame ${frame} when the operation returns`;
+      const cache = vm.monitors.cacheName(stale);
+      const where = `${formatAddress(address)} to frame ${frame}`;
+      const text = `${cache} still translates ${where} when the operation returns`;
       vm.violate('stale-after-return', text, { address, frame });
     }
   }

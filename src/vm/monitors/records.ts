@@ -1,4 +1,7 @@
-/** A bounded table of small records in state; record words are zero when unused. What properties remember lives here. */
+/**
+ * A bounded table of small records in state; record words are zero when unused. What properties remember
+ * lives here.
+ */
 import type { Layout } from '../../base/layout';
 import type { Words } from '../../base/words';
 

@@ -1,7 +1,8 @@
 /**
  * Who is subscribed: hashed notifiers, the brackets each has open, the bindings each answers for.
  *
- * A bracket counts from an invalidate_range_start called while the subscriber is hashed to its end, per thread.
+ * A bracket counts from an invalidate_range_start called while the subscriber is hashed to its end, per
+ * thread.
  */
 import { addressBelow, fromWords, highWord, lowWord } from '../../base/address';
 import type { Layout } from '../../base/layout';
