@@ -78,8 +78,13 @@ export function compileScenarioFile(file: SourceFile, options: ScenarioOptions):
     if (names.has(node.name)) own.push(problems.alreadyDeclared(span, node.name, 'in this file'));
     names.add(node.name);
     const kernel = kernelOf(node, options, own, uses);
+    // On a broken kernel everything else is broken too.
+    const broken = kernel === null ? [] : kernelErrors(options.models, kernel);
+    own.push(...broken);
     const module =
-      kernel === null ? undefined : (modules.get(kernel) ?? compileFile(file, files, kernel, options));
+      kernel === null || broken.length > 0
+        ? undefined
+        : (modules.get(kernel) ?? compileFile(file, files, kernel, options));
     if (module && kernel !== null) modules.set(kernel, module);
     const handle = makeHandle({ node, kernel: kernel ?? '', module, options, files, own, uses });
     found.push(...own, ...handle.problems);
@@ -90,6 +95,12 @@ export function compileScenarioFile(file: SourceFile, options: ScenarioOptions):
     found.push(...ofFile);
   }
   return { scenarios, problems: distinct(found), uses };
+}
+
+function kernelErrors(models: ModelSet, kernel: string): Problem[] {
+  return kernelChain(models, kernel).flatMap(part =>
+    part.problems.filter(({ severity }) => severity === 'error'),
+  );
 }
 
 /** The same mistake may be met once for each scenario and kernel. */
@@ -284,7 +295,7 @@ function compileWithDrivers(
     used.set(name, driver);
     const scope = scopes.get(name) ?? driverScope(driver);
     scopes.set(name, scope);
-    return { scope, span: driver.span };
+    return { scope, span: driver.span, problems: driver.problems };
   };
   const bound = node.items.flatMap(item => (item.$type === 'Process' ? item.bindings : []));
   unit.scope.driverNamed = name => {

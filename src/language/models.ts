@@ -116,6 +116,7 @@ function compileKernel(kernel: Kernel, models: ModelSet): KernelModule {
   const found = [...kernel.problems];
   const span = manifest ? spanOfProperty(manifest, 'name') : point(kernel.files[0]?.path ?? name, 1, 1);
   let base = manifest?.base ?? null;
+  const isBaseMissing = base !== null && !models.kernels[base];
   const below = new Scope(null);
   const uses: Unit['uses'] = [];
   const unit: Unit = { name, kind: 'kernel', prefix: '', scope: new Scope(below), problems: found, uses };
@@ -145,6 +146,8 @@ function compileKernel(kernel: Kernel, models: ModelSet): KernelModule {
   const aliases = (manifest?.aliases ?? []).map(alias => ({ name: alias.name, note: alias.note ?? '' }));
   const module = { name, base, aliases, span, declarations, problems: found, uses, files: kernel.files };
   if (kernel.isBroken) return { ...module, problems: kernel.problems };
+  // Without what it extends, everything is missing.
+  if (isBaseMissing) return module;
   found.push(...missingParts(module, unit.scope));
   const parts = [...chain, module].map(part => ({ name: part.name, declarations: part.declarations }));
   const { functions } = mergeFunctions({ parts, functions: [] });

@@ -81,6 +81,7 @@ class Messages extends AbstractParserErrorMessageProvider {
     const { expected, actual, ruleName } = options;
     if (expected.name === 'EOF')
       return `unexpected ${describeToken(actual)}, expected ${describeRule(ruleName)}`;
+    if (expected.name === 'EOF') return `unexpected ${describeToken(actual)}, expected ${ruleWords.File}`;
     const name = terminalWords[expected.name] ?? `'${expected.name}'`;
     return `expected ${name} but found ${describeToken(actual)}`;
   }
@@ -151,7 +152,8 @@ function parseRule<T extends AstNode>(text: string, path: string, rule: string):
       );
     }
     for (const error of result.parserErrors) {
-      const token = Number.isNaN(error.token.startOffset) ? undefined : error.token;
+      // The end of the text has no place of its own: its offset is -1, or no number.
+      const token = error.token.startOffset >= 0 ? error.token : undefined;
       const span = token ? tokenSpan(path, token) : endOfText(text, path);
       found.push(problems.syntax(span, error.message));
     }

@@ -249,6 +249,8 @@ const modelProblems = {
   unknownImport: (span: Span, path: string) => error('MMU111', span, `cannot read '${path}'`),
   driverNeedsKernel: (span: Span, name: string) =>
     error('MMU112', span, `there is no kernel to compile driver '${name}' for`),
+  driverDoesNotFit: (span: Span, name: string, kernel: string, why: string) =>
+    error('MMU114', span, `driver '${name}' does not fit kernel '${kernel}': ${why}`),
   onlyInFolder: (span: Span) =>
     error('MMU113', span, 'a kernel is a folder, expected this in its file kernel.mmu'),
 };

@@ -11,7 +11,7 @@ import { type PlacedMapping, placeMappings } from './mappings';
 import type { FunctionHeader, ModuleFunction } from './module';
 import { nearestName } from './names';
 import { docOf, spanOf, spanOfProperty, textOf } from './parse';
-import { problems } from './problems';
+import { type Problem, problems } from './problems';
 import type {
   DeviceProgram as DeviceCode,
   Expectation,
@@ -39,7 +39,13 @@ export interface CompiledScenario {
 }
 
 /** A driver as the scenario sees it. */
-export type FindDriver = (name: string) => { readonly scope: Scope; readonly span: Span } | undefined;
+export type FindDriver = (name: string) => FoundDriver | undefined;
+
+interface FoundDriver {
+  readonly scope: Scope;
+  readonly span: Span;
+  readonly problems: readonly Problem[];
+}
 
 interface Work {
   readonly unit: Unit;
@@ -306,6 +312,12 @@ function setUpBinding(work: Work, body: Body, node: Binding, process: Global): v
     return;
   }
   recordUse(unit, span, driver.span, node.driver, 'driver');
+  // The mistake is in the driver's file, which may be a shipped one; here is where the user chose it.
+  const misfit = driver.problems.find(({ severity }) => severity === 'error');
+  if (misfit) {
+    unit.problems.push(problems.driverDoesNotFit(span, node.driver, work.kernel, misfit.message));
+    return;
+  }
   const bind = driver.scope.value('bind');
   const header = bind?.kind === 'function' ? bind.header : undefined;
   const kinds = header?.signature.map(({ type }) => type.kind).join();
