@@ -1,5 +1,5 @@
 /** From a path to a program that can run: what `run` and `check` have in common. */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { formatSpan } from '../base/span';
 import { readLaunchFiles } from '../debug/host';
 import type { ModelSet } from '../language/module';
@@ -30,7 +30,8 @@ export async function readRun(
     diskFiles(() => models),
     {
       program,
-      ...(trace ? { trace } : {}),
+      // Relative to where the command was given, not to the scenario.
+      ...(trace ? { trace: resolve(trace) } : {}),
       models: await shippedModels(terminal),
       modelsRoot: join(terminal.home, 'models'),
     },

@@ -41,11 +41,11 @@ export async function readModels(
   modelPath: readonly string[],
   read: ReadText = readText,
 ) {
-  const beside = dirname(resolve(scenarioPath));
+  const beside = dirname(scenarioPath);
   const kernels: Record<string, SourceFile[]> = {};
   const drivers = new Map<string, SourceFile>();
   for (const file of await readDrivers(beside, read)) keepFirst(drivers, file);
-  for (const folder of [join(beside, 'models'), ...modelPath.map(path => resolve(path))]) {
+  for (const folder of [join(beside, 'models'), ...modelPath]) {
     for (const name of await kernelNames(folder)) {
       kernels[name] ??= await readSources(join(folder, name), read, limits.depth);
     }
