@@ -61,13 +61,25 @@ async function launchBrowser(): Promise<Browser> {
 }
 
 async function loadWorkbench(browser: Browser, address: string): Promise<Page> {
-  const page = await browser.newPage({ viewport: { width: 1600, height: 1000 } });
+  const page = await browser.newPage({ viewport: { width: 1600, height: 1200 } });
   page.setDefaultTimeout(timeouts.show);
   await page.goto(address, { timeout: timeouts.load });
   await page.locator('.monaco-workbench').waitFor({ timeout: timeouts.load });
   // The status bar's remote host entry comes with the extension host.
   await page.locator('.explorer-folders-view .monaco-list-row').first().waitFor({ timeout: timeouts.load });
+  await widenSideBar(page);
   return page;
+}
+
+/** By dragging its edge: call stacks and trees have long lines. */
+async function widenSideBar(page: Page): Promise<void> {
+  const box = await page.locator('.part.sidebar').boundingBox();
+  if (!box) throw new Error('the editor has no side bar');
+  const edge = box.x + box.width;
+  await page.mouse.move(edge, box.y + 500);
+  await page.mouse.down();
+  await page.mouse.move(edge + 150, box.y + 500, { steps: 4 });
+  await page.mouse.up();
 }
 
 /** Saves what the user would see under test-results/, for looking at after a failure and for the README. */

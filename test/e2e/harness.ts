@@ -1,10 +1,9 @@
 /** What a user does in the editor and reads from it, one function each. Everything polls; nothing sleeps. */
-import type { Locator } from 'playwright-core';
 import { expect } from 'vitest';
 import { type Editor, timeouts } from './editor';
 
-/** A stop as the user sees it: the call stack from the innermost frame on, and the line it is at. */
-export type Stop = { frames: string[]; line: number };
+/** A stop as the user sees it: the call stack from the innermost frame on, the file of each, and the line. */
+export type Stop = { frames: string[]; files: string[]; line: number };
 
 /** Opens a file of the folder through Quick Open. */
 export async function openFile({ page }: Editor, name: string): Promise<void> {
@@ -44,10 +43,12 @@ export async function removeAllBreakpoints(editor: Editor): Promise<void> {
 export async function startDebugging({ page }: Editor): Promise<void> {
   await page.keyboard.press('F5');
   await page.locator('.debug-toolbar').waitFor();
+  await page.locator('.pane-header[aria-label^="Call Stack"]').first().waitFor();
 }
 
-/** Ends the session and waits until its toolbar is gone. */
+/** Ends the session, if there is one, and waits until its toolbar is gone. */
 export async function stopDebugging({ page }: Editor): Promise<void> {
+  if (!(await page.locator('.debug-toolbar').isVisible())) return;
   await page.keyboard.press('Shift+F5');
   await page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
 }
@@ -62,6 +63,7 @@ export async function pressToolbar({ page }: Editor, action: ToolbarAction): Pro
 
 /** Waits until the session is stopped with a stack that satisfies `isMeant`, and returns it. */
 export async function waitForStop(editor: Editor, isMeant: (stop: Stop) => boolean): Promise<Stop> {
+  await showPanes(editor, 'Call Stack');
   return poll(() => readStop(editor), isMeant, 'the stop that was waited for');
 }
 
@@ -70,7 +72,12 @@ export async function readStop({ page }: Editor): Promise<Stop> {
   const rows = page.locator('.debug-call-stack .monaco-list-row .stack-frame');
   const frames = await rows.locator('.label').allInnerTexts();
   const lines = await rows.locator('.line-number').allInnerTexts();
-  return { frames: frames.map(frame => frame.trim()), line: Number.parseInt(lines[0] ?? '', 10) };
+  const files = await rows.locator('.file-name').allInnerTexts();
+  return {
+    frames: frames.map(oneLine),
+    files: files.map(oneLine),
+    line: Number.parseInt(lines[0] ?? '', 10),
+  };
 }
 
 /** Shows a view of the side bar by the title of its container in the activity bar. */
@@ -81,25 +88,34 @@ export async function showContainer({ page }: Editor, title: string): Promise<vo
   if (!isShown) await item.click();
 }
 
-/** The pane with this title, expanded. */
-export async function openPane({ page }: Editor, title: string): Promise<Locator> {
-  const pane = page.locator(`.pane:has(.pane-header[aria-label^="${title}"])`).first();
-  const header = pane.locator('.pane-header');
-  await header.waitFor();
-  if ((await header.getAttribute('aria-expanded')) === 'false') await header.click();
-  return pane;
+/**
+ * Unfolds these panes of the side bar and folds all others away. Rows that are scrolled out of sight are not
+ * in the page, so what is to be read needs the height.
+ */
+export async function showPanes({ page }: Editor, ...titles: string[]): Promise<void> {
+  for (const header of await page.locator('.part.sidebar .pane-header').all()) {
+    const name = (await header.getAttribute('aria-label')) ?? '';
+    const isOpen = (await header.getAttribute('aria-expanded')) === 'true';
+    if (isOpen !== titles.some(title => name.startsWith(title))) await header.click();
+  }
 }
 
-/** The rows of a tree pane, once there is one. */
-export async function readPane(editor: Editor, title: string): Promise<string[]> {
-  const pane = await openPane(editor, title);
+/** The rows of a pane, once there is one. Without folding others away, these are the ones in sight. */
+export async function readRows({ page }: Editor, title: string): Promise<string[]> {
+  const pane = page.locator(`.pane:has(.pane-header[aria-label^="${title}"])`).first();
   const read = async () => (await pane.locator('.monaco-list-row').allInnerTexts()).map(oneLine);
   return poll(read, rows => rows.length > 0, `a row in the pane '${title}'`);
 }
 
-/** What the editor says about why an exception stopped it. */
+/** All rows of a tree pane, as far as it is expanded. */
+export async function readPane(editor: Editor, title: string): Promise<string[]> {
+  await showPanes(editor, title);
+  return readRows(editor, title);
+}
+
+/** What the editor says about why an exception stopped it; empty without one. */
 export async function readException({ page }: Editor): Promise<string> {
-  return oneLine((await page.locator('.exception-widget').first().textContent()) ?? '');
+  return oneLine((await page.locator('.exception-widget').allInnerTexts()).join(' '));
 }
 
 /** The messages shown as toasts now. */
