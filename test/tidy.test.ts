@@ -67,8 +67,9 @@ function findLines(files: string[], isBad: (line: string) => boolean, message: s
 }
 
 function importsOf(file: string): string[] {
-  const imports = read(file).matchAll(/\b(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g);
-  return [...imports].map(([, name]) => name ?? '');
+  const statement =
+    /^(?:import|export)\s[^;'"]*?\bfrom\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm;
+  return [...read(file).matchAll(statement)].map(([, from, bare, called]) => from ?? bare ?? called ?? '');
 }
 
 /** The folder of src/ that an import leads to, or the package it names. */
