@@ -311,10 +311,9 @@ export class ShootdownAdapter extends UnsupportedRequests {
 
   private print(debuggee: Debuggee, stop: Stop): void {
     for (const body of debuggee.teller.news()) this.tell('output', body);
-    const isFinal = stop.reason === 'rest' || stop.reason === 'limit' || stop.reason === 'diverged';
-    if (stop.text !== '' && stop.reason !== 'exception' && stop.reason !== 'entry')
-      this.tell('output', { category: 'console', output: `${stop.text}\n` });
-    if (isFinal) for (const body of debuggee.teller.verdict()) this.tell('output', body);
+    const isSaid = stop.reason === 'exception' || stop.reason === 'entry' || debuggee.stop.text === stop.text;
+    if (!isSaid) this.tell('output', { category: 'console', output: `${stop.text}\n` });
+    if (isFinal(stop)) for (const body of debuggee.teller.verdict(stop)) this.tell('output', body);
   }
 
   private tell(event: string, body: object): void {
@@ -352,6 +351,11 @@ export class ShootdownAdapter extends UnsupportedRequests {
 
 function granularityOf({ granularity }: { granularity?: DebugProtocol.SteppingGranularity }): Granularity {
   return granularity === 'instruction' ? 'instruction' : 'statement';
+}
+
+/** Whether a run can not go on from there by itself. */
+function isFinal({ reason }: Stop): boolean {
+  return reason === 'rest' || reason === 'limit' || reason === 'diverged';
 }
 
 function asAdapterError(error: unknown): AdapterError {

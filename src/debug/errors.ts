@@ -21,7 +21,7 @@ export const errors = {
   alreadyLaunched: () => new AdapterError(1011, 'a scenario is running already'),
   noFiles: () =>
     new AdapterError(1012, 'the launch request came without the files that the host reads for it'),
-  unreadable: (path: string, why: string) => new AdapterError(1013, `cannot read ${path}: ${why}`),
+  unreadable: (what: string) => new AdapterError(1013, `cannot read ${what}`),
   noProgram: () =>
     new AdapterError(1014, "the launch attribute 'program' is missing, expected the path of a scenario file"),
   badAttribute: (name: string, value: unknown, expected: string) =>

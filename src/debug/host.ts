@@ -86,8 +86,7 @@ export class AdapterHost {
       };
       this.forward(complete);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      this.refuse(request, errors.unreadable(args.program, why));
+      this.refuse(request, errors.unreadable(reasonOf(error)));
     }
   }
 
@@ -164,12 +163,25 @@ export async function readLaunchFiles(
     readonly modelsRoot: string;
   },
 ): Promise<LaunchFiles> {
-  const scenario = { path: program, text: await files.readFile(program) };
+  const scenario = { path: program, text: await read(files, program) };
   const imports = await readImports(files, scenario);
   const { kernels, drivers } = await files.readModels(program);
   const path = trace === undefined ? null : files.resolve(program, trace);
-  const saved = path === null ? null : { path, text: await files.readFile(path) };
+  const saved = path === null ? null : { path, text: await read(files, path) };
   return { scenario, imports, kernels, drivers, models, modelsRoot, trace: saved };
+}
+
+/** The text of a file that must be there: the reason why it is not names it. */
+async function read(files: FileAccess, path: string): Promise<string> {
+  try {
+    return await files.readFile(path);
+  } catch (error) {
+    throw new Error(`${path}: ${reasonOf(error)}`);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Imports of imports too, each once. One that cannot be read is left to the compiler, which says where it is missed. */

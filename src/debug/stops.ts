@@ -97,10 +97,11 @@ export class Teller {
   }
 
   /** The verdict, once for each position. */
-  verdict(): DebugProtocol.OutputEvent['body'][] {
+  verdict({ reason }: Stop): DebugProtocol.OutputEvent['body'][] {
     if (this.verdictAt === this.session.position) return [];
     this.verdictAt = this.session.position;
-    return [{ category: 'stdout', output: `verdict: ${verdict(this.session).text}\n` }];
+    const broken = reason === 'diverged' ? 'the schedule could not be followed to its end' : null;
+    return [{ category: 'stdout', output: `verdict: ${verdict(this.session, broken).text}\n` }];
   }
 
   private newFindings(): DebugProtocol.OutputEvent['body'][] {

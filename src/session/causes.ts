@@ -87,7 +87,11 @@ export function explain(session: Session, finding: Finding): string[] {
 function history(session: Session, { violation, position }: Finding): string[] {
   const { vm } = session;
   const events = session.events().filter(each => each.position <= position);
-  const fill = lastMachine(events, event => event.type === 'fill' && isAbout(event, violation));
+  const isFill = (event: MachineEvent) => event.type === 'fill' && isAbout(event, violation);
+  // Several caches may hold the copy: the one the finding speaks of is meant.
+  const isNamed = (event: MachineEvent) =>
+    event.type === 'fill' && violation.message.includes(cacheText(vm, event.cache, event.owner));
+  const fill = lastMachine(events, event => isFill(event) && isNamed(event)) ?? lastMachine(events, isFill);
   const filled = fill?.event.type === 'machine' && fill.event.event.type === 'fill' ? fill.event.event : null;
   const frame = violation.frame ?? filled?.frame ?? null;
   const causes: { position: number; text: string }[] = [];

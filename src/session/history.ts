@@ -29,6 +29,8 @@ export interface Recorded {
   readonly span: Span | null;
   /** Names of the frames, innermost first; only where a trace shows them. */
   readonly stack: readonly string[];
+  /** Of a call: its arguments `start` and `end`, if it has them. */
+  readonly range: { readonly start: number; readonly end: number } | null;
 }
 
 /** A watched violation and when it was found. */

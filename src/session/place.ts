@@ -1,7 +1,8 @@
 /** Where a thread is in the code: read straight from the words of state, because it is asked for after every step. */
+import { fromWords } from '../base/address';
 import type { Span } from '../base/span';
 import type { FunctionCode, Instruction } from '../language/program';
-import { THREAD } from '../vm/layout';
+import { FRAME_HEADER, THREAD } from '../vm/layout';
 import type { Vm } from '../vm/vm';
 
 /** The innermost frame of a thread that runs code. */
@@ -41,4 +42,15 @@ export function sameStatement(a: Place, b: Place): boolean {
 /** Whether two spans begin at the same character. */
 export function sameStart(a: Span, b: Span): boolean {
   return a.line === b.line && a.column === b.column && a.file === b.file;
+}
+
+/** The arguments `start` and `end` of a call, if it has both. */
+export function rangeOf(vm: Vm, place: Place): { readonly start: number; readonly end: number } | null {
+  const [start, end] = ['start', 'end'].map(name => {
+    const param = place.fn.params.find(each => each.name === name);
+    if (param === undefined || param.type.kind !== 'addr') return null;
+    const index = place.frame + FRAME_HEADER + param.slot;
+    return fromWords(vm.words.get(index), vm.words.get(index + 1));
+  });
+  return start == null || end == null ? null : { start, end };
 }

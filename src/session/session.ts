@@ -11,7 +11,7 @@ import { type PropertyId, propertyIds, type Violation, type VmEvent } from '../v
 import { Vm } from '../vm/vm';
 import { Breakpoints } from './breakpoints';
 import { countUpTo, type Finding, History, type LimitReached, type Recorded, type Step } from './history';
-import { placeOf } from './place';
+import { placeOf, rangeOf } from './place';
 
 /** Who decides which thread runs next. */
 export type ScheduleName = 'fair' | 'random' | 'manual' | 'replay';
@@ -193,6 +193,7 @@ export class Session {
     if (limit !== undefined) return { kind: 'limit', thread: this.lastThread(), text: limit.text };
     if (this.position >= this.stepsMax) {
       const text = `${this.stepsMax} steps were made, which is the limit of a run (stepsMax)`;
+      this.history.limits.push({ position: this.position, text });
       return { kind: 'limit', thread: this.lastThread(), text };
     }
     if (this.scheduler === null) return this.planManual(chosen, choice);
@@ -255,8 +256,15 @@ export class Session {
       event,
       fn: place?.fn.name ?? null,
       span: place?.span ?? null,
-      stack: showsStack(event) ? this.vm.frames(thread).map(frame => frame.name) : [],
+      stack: showsStack(event) ? this.stackOf(thread) : [],
+      range: event.type === 'call' && place !== null ? rangeOf(this.vm, place) : null,
     });
+  }
+
+  /** As recorded traces have it: down to the system call. */
+  private stackOf(thread: number): string[] {
+    const frames = this.vm.frames(thread).filter(({ fn }) => fn?.role !== 'task');
+    return frames.map(({ name }) => name);
   }
 
   /** What a device's translation agent does, a statement of the device's program has asked for. */

@@ -13,13 +13,13 @@ export interface Verdict {
   readonly violated: readonly PropertyId[];
 }
 
-/** The verdict at the present position of a session. */
-export function verdict(session: Session): Verdict {
+/** The verdict at the present position of a session. `broken` says why the run could not go on to its end, if it could not. */
+export function verdict(session: Session, broken: string | null = null): Verdict {
   const violated = [...new Set(session.findings().map(({ violation }) => violation.property))];
   const list = violated.join(', ');
-  const [limit] = session.limits();
-  if (limit !== undefined && violated.length === 0)
-    return { status: 'incomplete', text: `incomplete: ${limit.text}`, exitCode: 3, violated };
+  const why = session.limits()[0]?.text ?? broken;
+  if (why !== null && violated.length === 0)
+    return { status: 'incomplete', text: `incomplete: ${why}`, exitCode: 3, violated };
   const expectation = expected(session);
   if (expectation === null) {
     const text = violated.length === 0 ? 'no violation on this schedule' : `violated: ${list}`;

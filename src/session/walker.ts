@@ -24,6 +24,8 @@ import { plainStop, type Stop } from './stop';
 export class Walker {
   /** Called with the text of log points, and the thread that was there. */
   onLog: ((text: string, thread: number) => void) | undefined;
+  /** Findings at which a motion has stopped since the last motion back. */
+  private readonly told = new Set<Finding>();
   private pausing = false;
   private isRunning = false;
 
@@ -144,6 +146,7 @@ export class Walker {
   }
 
   private exception(findings: readonly Finding[], thread: number): Stop {
+    for (const finding of findings) this.told.add(finding);
     const text = findings.map(({ violation }) => `${violation.property}: ${violation.message}`).join('\n');
     return { ...plainStop('exception', thread, text), findings };
   }
@@ -180,8 +183,7 @@ export class Walker {
   private rest(motion: Motion): Stop {
     const { session } = this;
     const found = session.findingsHere().filter(({ violation }) => this.stops(violation.property));
-    const isNew = found.some(finding => !this.toldAtRest.has(finding));
-    for (const finding of found) this.toldAtRest.add(finding);
+    const isNew = found.some(finding => !this.told.has(finding));
     const thread = motion.thread ?? this.lastThread(0);
     if (isNew) return this.exception(found, found[0]?.violation.thread ?? thread);
     const wait = session.waitsFor(thread);
@@ -193,10 +195,9 @@ export class Walker {
     );
   }
 
-  private readonly toldAtRest = new WeakSet<Finding>();
-
   private async backward(thread: number, motion: BackMotion, stopsOnTheWay: boolean): Promise<Stop> {
     this.session.breakpoints.forgetStarts();
+    this.told.clear();
     const atStart = (): Stop =>
       motion.arrivedBeforeStart() && this.session.position > 0
         ? plainStop('step', thread)

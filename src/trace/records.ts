@@ -16,6 +16,7 @@ export interface Happening {
   readonly fn: string | null;
   readonly span: { readonly file: string; readonly line: number } | null;
   readonly stack: readonly string[];
+  readonly range: { readonly start: number; readonly end: number } | null;
 }
 
 /** A range of addresses: `A+1`, end exclusive, and its length in pages. */
@@ -80,11 +81,13 @@ function recordOf(vm: Vm, happening: Happening, subscribers: number[]): TraceRec
       const stack = event.type === 'callback' ? { stack: happening.stack } : {};
       return { type, name: event.callback, ...head, sub, driver: event.driver, ...range, ...stack };
     }
-    case 'call':
-      if (probes.has(event.fn.name))
-        return { type: 'probe', name: event.fn.name, ...head, stack: happening.stack };
-      if (event.fn.role !== 'syscall') return null;
-      return { type: 'mark', name: 'op_begin', ...head, text: event.fn.name };
+    case 'call': {
+      const { range, stack } = happening;
+      const shown = range === null ? {} : rangeOf(vm, range.start, range.end);
+      const { name, role } = event.fn;
+      if (probes.has(name)) return { type: 'probe', name, ...head, ...shown, stack };
+      return role === 'syscall' ? { type: 'mark', name: 'op_begin', ...head, text: name } : null;
+    }
     case 'subscribed':
     case 'unsubscribed':
       return { type: 'mark', name: event.type, ...head, sub: numberOf(subscribers, event.subscriber) };
@@ -133,9 +136,12 @@ function machineRecord(vm: Vm, event: MachineEvent, { stack }: Happening, head: 
         stack,
       };
     case 'flush-tlb': {
-      const name = event.address === null ? 'local_flush_tlb' : 'invlpg';
-      const page = event.address === null ? {} : { page: pageName(vm, event.address) };
-      return { type: 'probe', name, ...head, cpu: event.cpu, ...page, stack };
+      const page = event.address === null ? undefined : pageName(vm, event.address);
+      return record(
+        'flush-tlb',
+        `cpu${event.cpu}: ${event.address === null ? 'everything' : 'one page'}`,
+        page,
+      );
     }
     case 'fill':
     case 'drop': {

@@ -114,16 +114,11 @@ function pickSaved(
     const run = saved.runs[line];
     if (run === undefined) return after.pick(vm, after.initial);
     const thread = vm.threads.find(each => each.shortName === run.thread);
-    if (thread === undefined)
-      return {
-        problem: `${saved.path}:${run.line}: the schedule diverges: there is no thread '${run.thread}'`,
-      };
+    if (thread === undefined) return diverged(saved, run, `there is no thread '${run.thread}'`);
     if (count < run.steps) return pickRun(vm, saved, run, thread.id, { ...state, line, count });
     const place = placeOf(vm, thread.id);
     if (place !== run.place)
-      return {
-        problem: `${where(saved, run)}: ${run.thread} should be at ${run.place} now, but is at ${place}`,
-      };
+      return diverged(saved, run, `${run.thread} should be at ${run.place} now, but is at ${place}`);
     line++;
     count = 0;
   }
@@ -139,20 +134,17 @@ function pickRun(
   const { count: choices } = vm.choiceCount(thread);
   if (choices === 0) {
     const text = vm.blocked(thread)?.text ?? 'has ended';
-    return {
-      problem: `${where(saved, run)} after ${state.count} of ${run.steps} steps: ${run.thread} ${text}`,
-    };
+    return diverged(saved, run, `after ${state.count} of ${run.steps} steps ${run.thread} ${text}`);
   }
   if (run.choice >= choices)
-    return {
-      problem: `${where(saved, run)}: the step offers ${choices} choices, not a choice ${run.choice}`,
-    };
+    return diverged(saved, run, `the step offers ${choices} choices, not a choice ${run.choice}`);
   return { thread, choice: run.choice, state: { ...state, count: state.count + 1 } };
 }
 
-/** The program changed since the schedule was saved: that, or a step that is not a function of the state, which is our bug. */
-function where(saved: SavedSchedule, run: SavedRun): string {
-  return `${saved.path}:${run.line}: the schedule diverges; the program is not the one it was saved from`;
+/** The program changed since the schedule was saved: that, or a step is not a function of the state, which is our bug. */
+function diverged(saved: SavedSchedule, run: SavedRun, what: string): { problem: string } {
+  const why = 'the program is not the one the schedule was saved from';
+  return { problem: `${saved.path}:${run.line}: the schedule diverges: ${what} (${why})` };
 }
 
 function checkScenario(vm: Vm, saved: SavedSchedule): string | null {

@@ -2,13 +2,21 @@
 import { explain } from '../session/causes';
 import type { Session } from '../session/session';
 import { verdict } from '../session/verdict';
+import type { Thread } from '../vm/types';
 import { type Happened, happenings } from './happenings';
 
 /** Rows shown; the middle of longer runs is left out. */
 const ROWS_MAX = 200;
-/** Narrowest column in which a text still says something. */
-const COLUMN_MIN = 17;
+/** Room left of a lane's text so that it says something. */
+const TEXT_MIN = 34;
 const STEP_WIDTH = 6;
+const NAME_MAX = 16;
+
+/** A column: one agent, or all that found no room. */
+interface Lane {
+  readonly name: string;
+  readonly start: number;
+}
 
 /** The run up to the present position, as text without a line longer than `columns`. */
 export function lanes(session: Session, { columns }: { columns: number }): string {
@@ -26,44 +34,42 @@ export function lanes(session: Session, { columns }: { columns: number }): strin
   return `${lines.join('\n')}\n`;
 }
 
+/** A row holds one thing, so its text may run on over the lanes to its right. */
 function table(session: Session, rows: readonly Happened[], columns: number): string[] {
   const active = session.vm.threads.filter(({ id }) => rows.some(({ thread }) => thread === id));
-  const room = columns - STEP_WIDTH;
-  const lanesMax = Math.max(1, Math.floor(room / COLUMN_MIN));
-  // Agents that do not fit share the last column, under their names.
-  const own = active.length <= lanesMax ? active : active.slice(0, lanesMax - 1);
-  const shared = active.length > own.length;
-  const width = Math.min(60, Math.floor(room / Math.max(1, own.length + (shared ? 1 : 0))));
-  const heads = [...own.map(({ shortName }) => shortName), ...(shared ? ['others'] : [])];
-  const head = 'step'.padEnd(STEP_WIDTH) + heads.map(name => cell(name, width)).join('');
-  const lines = [head.trimEnd(), '-'.repeat(Math.min(columns, STEP_WIDTH + width * heads.length))];
+  const { lanes: drawn, laneOf } = layOut(active, columns);
+  const head = drawn.reduce((text, { name, start }) => text.padEnd(start) + name, 'step');
+  const lines = [head, '-'.repeat(columns)];
   for (const row of leftOut(rows)) {
-    if (row === null) lines.push(`${' '.repeat(STEP_WIDTH)}... ${rows.length - ROWS_MAX} more ...`);
-    else
-      lines.push(
-        line(
-          session,
-          row,
-          own.map(({ id }) => id),
-          width,
-        ),
-      );
+    const step = row === null ? '' : `${row.position}`;
+    const { name, start } = row === null ? { name: '', start: STEP_WIDTH } : laneOf(row.thread);
+    const text = row === null ? `... ${rows.length - ROWS_MAX} more ...` : name + row.text;
+    lines.push(cut(step.padEnd(start) + text, columns));
   }
   return lines;
 }
 
-function line(session: Session, row: Happened, own: readonly number[], width: number): string {
-  const lane = own.indexOf(row.thread);
-  const at = lane < 0 ? own.length : lane;
-  const name = session.vm.threads[row.thread]?.shortName ?? '';
-  const text = lane < 0 ? `${name}: ${row.text}` : row.text;
-  const step = `${row.position}`.padEnd(STEP_WIDTH);
-  return (step + ' '.repeat(at * width) + cell(text, width)).trimEnd();
+/** Where each agent's lane begins. Agents that find no room share the last lane, under their names. */
+function layOut(agents: readonly Thread[], columns: number) {
+  const lanes: Lane[] = [];
+  const at = new Map<number, Lane>();
+  let start = STEP_WIDTH;
+  for (const [index, { id, shortName }] of agents.entries()) {
+    const isLast = index === agents.length - 1;
+    const width = Math.max(8, Math.min(NAME_MAX, shortName.length)) + 2;
+    const shared = lanes.at(-1)?.name === 'others' || (!isLast && start + width > columns - TEXT_MIN);
+    if (!shared || lanes.at(-1)?.name !== 'others') {
+      lanes.push({ name: shared ? 'others' : cut(shortName, NAME_MAX), start });
+      start += width;
+    }
+    const lane = lanes.at(-1);
+    if (lane !== undefined) at.set(id, { name: shared ? `${shortName}: ` : '', start: lane.start });
+  }
+  return { lanes, laneOf: (thread: number): Lane => at.get(thread) ?? { name: '', start: STEP_WIDTH } };
 }
 
-function cell(text: string, width: number): string {
-  const short = text.length < width ? text : `${text.slice(0, width - 2)}…`;
-  return short.padEnd(width);
+function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }
 
 /** The rows, with null where the middle was left out. */

@@ -1,0 +1,49 @@
+/** Findings, their explanation and the verdict; and that they are right after going back. */
+import { expect, test } from 'vitest';
+import { explain } from '../../src/session/causes';
+import { Session } from '../../src/session/session';
+import { verdict } from '../../src/session/verdict';
+import { programOf, sessionOf } from './run';
+
+test('a violation is explained by the steps that led to it', () => {
+  const session = sessionOf('unmap.mmu', 'too_late');
+  session.playToEnd();
+  const [finding] = session.findings();
+  expect(finding && explain(session, finding)).toMatchInlineSnapshot(`
+    [
+      "use-after-free: gpu (pasid 1) writes to 0x7f0000001000 in frame 5, which was freed after the translation was made",
+      "filled: the ATC of gpu took A + 1 page -> frame 5, by gpu ats in gpu (unmap.mmu:31), step 6",
+      "made stale: frame 5 left its entry, by t0 [P] cpu0 in zap_range (toy/mm.mmu:42), step 43",
+      "freed: frame 5, by t0 [P] cpu0 in free_gathered (toy/mm.mmu:59), step 65",
+      "found: by gpu in gpu (unmap.mmu:32), step 70",
+    ]
+  `);
+  expect(verdict(session)).toMatchObject({ status: 'as expected', exitCode: 0 });
+});
+
+test('before the violation there is none', () => {
+  const session = sessionOf('unmap.mmu', 'too_late');
+  session.playToEnd();
+  const [finding] = session.findings();
+  session.goTo((finding?.position ?? 0) - 1);
+  expect(session.findings()).toEqual([]);
+  session.goTo(finding?.position ?? 0);
+  expect(session.findings()).toEqual([finding]);
+});
+
+test('a violation that was not expected differs, one that did not show is incomplete', () => {
+  const other = sessionOf('unmap.mmu', 'too_late', { schedule: 'fair' });
+  other.playToEnd();
+  expect(verdict(other)).toMatchObject({ status: 'incomplete', exitCode: 3 });
+  const program = programOf('unmap.mmu', 'too_late');
+  const holds = { ...program.scenario, expect: { verdict: 'holds' as const, span: program.scenario.span } };
+  const session = new Session({ ...program, scenario: holds });
+  session.playToEnd();
+  expect(verdict(session)).toMatchObject({ status: 'differs', exitCode: 1 });
+});
+
+test('properties that are not watched are not found', () => {
+  const session = sessionOf('unmap.mmu', 'too_late', { properties: ['deadlock'] });
+  session.playToEnd();
+  expect(session.findings()).toEqual([]);
+});
