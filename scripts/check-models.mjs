@@ -50,7 +50,10 @@ function readKernels(folder) {
   return kernels;
 }
 
-/** @param {readonly { span: { file: string, line: number, column: number }, code: string, message: string }[]} problems */
+/**
+ * @param {readonly { span: { file: string, line: number, column: number }, code: string, message: string
+ * }[]} problems
+ */
 function print(problems) {
   for (const { span, code, message } of problems) {
     console.log(`${span.file}:${span.line}:${span.column}: ${code} ${message}`);

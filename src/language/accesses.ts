@@ -14,7 +14,9 @@ export interface AccessContext {
   readonly lifted: ReadonlySet<Expr>;
 }
 
-/** The shared variables an expression reads, as a user would name them; those that are guarded do not count. */
+/**
+ * The shared variables an expression reads, as a user would name them; those that are guarded do not count.
+ */
 export function accessesOf(context: AccessContext, expr: Expr): string[] {
   if (context.lifted.has(expr)) return [];
   switch (expr.op) {

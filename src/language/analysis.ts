@@ -1,4 +1,7 @@
-/** What an editor asks about one open file: its problems, and what the names in it mean. Pure; server.ts asks. */
+/**
+ * What an editor asks about one open file: its problems, and what the names in it mean. Pure; server.ts
+ * asks.
+ */
 import type { Span } from '../base/span';
 import { aliases, type BuiltinName, builtins } from './builtins';
 import { compileModels, compileScenarioFile } from './compile';
@@ -53,7 +56,10 @@ function distinct(problems: readonly Problem[]): Problem[] {
   return [...new Map(problems.map(problem => [keyOf(problem), problem])).values()];
 }
 
-/** Uses in kernels and drivers. A driver is compiled for every kernel: those for the scenario's kernel come first. */
+/**
+ * Uses in kernels and drivers. A driver is compiled for every kernel: those for the scenario's kernel come
+ * first.
+ */
 function usesOfModels(models: ModelSet, kernel: string | null): Use[] {
   const drivers = Object.values(models.drivers);
   const [mine, others] = [drivers.filter(driver => driver.kernel === kernel), drivers].map(group =>
@@ -105,7 +111,9 @@ export function wordAt(text: string, { line, column }: Position): string {
   return '';
 }
 
-/** What is shown about the name at a place, as Markdown. `read` gives the text of a file, if it is at hand. */
+/**
+ * What is shown about the name at a place, as Markdown. `read` gives the text of a file, if it is at hand.
+ */
 export function hoverAt(
   analysis: Analysis,
   position: Position,
@@ -160,12 +168,14 @@ export interface Offer {
   readonly doc: string;
 }
 
-const keywords =
-  'scenario kernel machine cpus frames iommu device ats pri requests process mmap at after rw ro touched bind pasid ' +
-  'driver task in on cpu expect holds violated unwatched never always sometimes replay until call return blocked ' +
-  'done steps choose const enum struct pool per ghost var workqueue capacity daemon fn syscall fault interrupt ' +
-  'override revokes callbacks notifier guarded_by if else while for each present entry from to wait spin idle ' +
-  'select when either or atomic assert skip break continue new null true false pages KiB MiB GiB import';
+const keywords = [
+  'import scenario kernel machine cpus frames iommu device ats pri requests process mmap at after rw',
+  'ro touched bind pasid driver task in on cpu expect holds violated unwatched never always sometimes',
+  'replay until call return blocked done steps choose const enum struct pool per ghost var workqueue',
+  'capacity daemon fn syscall fault interrupt override revokes callbacks notifier guarded_by if else',
+  'while for each present entry from to wait spin idle select when either or atomic assert skip break',
+  'continue new null true false pages KiB MiB GiB',
+].join(' ');
 
 /** Names that may be typed next: keywords, builtins, properties, and everything the kernel declares. */
 export function offersOf({ models, kernel }: Analysis): Offer[] {

@@ -212,7 +212,10 @@ export class Body {
     return this.branchCounts.some(index => index >= start);
   }
 
-  /** Instructions from `start` on that may wait, other than the one at `start`: a mistake in an atomic block. */
+  /**
+   * Instructions from `start` on that may wait, other than the one at `start`: a mistake in an atomic
+   * block.
+   */
   waitsAfter(start: number): Span[] {
     return this.drafts
       .slice(start + 1)

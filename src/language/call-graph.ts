@@ -34,8 +34,10 @@ function mentioned(key: string): string[] {
 }
 
 /**
- * The cycles in the static call graph, one for each call that closes one. Not counted are calls through callbacks, the
- * fault entry, and calls of functions that allocate a frame: those may be recursive, and the stack's depth decides.
+ * The cycles in the static call graph, one for each call that closes one. Not counted are calls through
+ * callbacks, the
+ * fault entry, and calls of functions that allocate a frame: those may be recursive, and the stack's depth
+ * decides.
  */
 export function findCycles(functions: ReadonlyMap<string, ModuleFunction>): CallCycle[] {
   const done = new Set<string>();

@@ -1,24 +1,21 @@
-/** Checks calls: of functions, of callbacks, of builtins. Says what is called; the statement around it emits it. */
+/**
+ * Checks calls: of functions, of callbacks, of builtins. Says what is called; the statement around it emits
+ * it.
+ */
 import type { Body } from './body';
 import { aliases, type Builtin, type BuiltinName, builtins, type ParamKind } from './builtins';
-import {
-  coerce,
-  commonType,
-  driverOf,
-  lowerExpression,
-  lowerTarget,
-  truthOf,
-  type Value,
-} from './expressions';
+import { driverOf, lowerExpression, lowerTarget } from './expressions';
 import type { Call, Expression, Member, NameUse } from './generated/ast';
 import type { FunctionHeader, SymbolicConst } from './module';
 import { nearestName } from './names';
+import { coerce, commonType, truthOf } from './operators';
 import { spanOf, spanOfProperty, textOf } from './parse';
 import { problems } from './problems';
 import type { Expr, Type } from './program';
 import type { Meaning, Scope } from './scope';
 import { errorType, formatType, isLock, kindType, type StaticType, sameSignature } from './types';
 import { recordUse } from './unit';
+import type { Value } from './value';
 
 /** A checked call, ready to be emitted. */
 export type Called =

@@ -1,5 +1,6 @@
 /**
- * The language's front door: files in, modules, programs and problems out. Nothing here throws on what a user wrote,
+ * The language's front door: files in, modules, programs and problems out. Nothing here throws on what a user
+ * wrote,
  * and nothing reads a file.
  */
 import { assert } from '../base/assert';
@@ -35,7 +36,7 @@ export interface ScenarioHandle {
 /** What a file of scenarios is compiled with. */
 export interface ScenarioOptions {
   readonly models: ModelSet;
-  /** The file that `import "path"` names, if it can be read. */
+  /** The file that an import names, if it can be read. */
   readonly imports: (path: string) => SourceFile | undefined;
   /** Takes the place of the scenarios' own `kernel`. */
   readonly kernel?: string;
@@ -276,7 +277,10 @@ function taskSpans(node: Scenario): { name: string; span: Span }[] {
   return tasks.map(task => ({ name: task.name, span: spanOf(task) }));
 }
 
-/** Drivers are found in the file, then among the models; the first use of one fixes its place in the program. */
+/**
+ * Drivers are found in the file, then among the models; the first use of one fixes its place in the
+ * program.
+ */
 function compileWithDrivers(
   unit: Unit,
   { node, kernel, options }: HandleInput,

@@ -1,34 +1,27 @@
-/** Collects the declarations of a module, in an order in which each finds what it needs, then compiles the bodies. */
+/**
+ * Collects the declarations of a module, in an order in which each finds what it needs, then compiles the
+ * bodies.
+ */
 import type { Span } from '../base/span';
 import { Body } from './body';
-import { builtinNamed } from './calls';
+import { type Collected, refuseHiding, refuseTwice } from './collected';
+import { declareCallback, declareDaemon, declareFunction, declareNotifier } from './declare-functions';
 import { typeOf } from './declared-types';
-import { constantOf, lowerExpression } from './expressions';
-import { compileFunction, type FunctionSource } from './functions';
+import { lowerExpression } from './expressions';
+import { compileFunction } from './functions';
 import type {
-  CallbackDeclaration,
   ConstantDeclaration,
-  DaemonDeclaration,
   Declaration,
   EnumDeclaration,
-  FunctionDeclaration,
   GlobalDeclaration,
-  NotifierCallback,
-  NotifierDeclaration,
   StructDeclaration,
 } from './generated/ast';
-import type {
-  Constant,
-  ConstantType,
-  Declarations,
-  Enumeration,
-  FunctionHeader,
-  ModuleFunction,
-} from './module';
+import type { ConstantType, Declarations, ModuleFunction } from './module';
 import { nearestName } from './names';
-import { docOf, spanOf, spanOfProperty, textOf } from './parse';
+import { constantOf } from './numbers';
+import { spanOf, spanOfProperty, textOf } from './parse';
 import { problems } from './problems';
-import type { Callback, Daemon, Field, Global, Guard, Notifier, Struct, Type, Workqueue } from './program';
+import type { Field, Global, Guard, Struct } from './program';
 import { typeWords } from './program';
 import { addMembers } from './scope';
 import { isLock, isValue } from './types';
@@ -36,18 +29,6 @@ import { recordUse, type Unit } from './unit';
 
 /** Objects in a pool. */
 const POOL_MAX = 4096;
-
-interface Collected {
-  readonly structs: Struct[];
-  readonly enums: Enumeration[];
-  readonly constants: Constant[];
-  readonly globals: Global[];
-  readonly functions: FunctionSource[];
-  readonly callbacks: Callback[];
-  readonly workqueues: Workqueue[];
-  readonly daemons: Daemon[];
-  readonly notifiers: Notifier[];
-}
 
 /** Compiles declarations into the module; `unit.scope` must be empty but for its parents. */
 export function compileDeclarations(unit: Unit, nodes: readonly Declaration[]): Declarations {
@@ -75,15 +56,6 @@ export function compileDeclarations(unit: Unit, nodes: readonly Declaration[]): 
 }
 
 /* Names. */
-
-function refuseTwice(unit: Unit, span: Span, name: string, isKnown: boolean): void {
-  if (isKnown) unit.problems.push(problems.alreadyDeclared(span, name, `in ${unit.kind} ${unit.name}`));
-}
-
-/** A kernel that extends another may not silently hide what is there; a driver hides names of the kernel. */
-function refuseHiding(unit: Unit, span: Span, name: string, isThere: boolean): void {
-  if (isThere && unit.kind !== 'driver') unit.problems.push(problems.existsInKernel(span, name));
-}
 
 function declareName(unit: Unit, body: Body, node: Declaration, found: Collected): void {
   const { scope, prefix } = unit;
@@ -316,194 +288,4 @@ function declareGlobal(unit: Unit, body: Body, node: GlobalDeclaration): Global 
     node.guard === undefined ? null : guardOf(unit, node.guard, spanOfProperty(node, 'guard'), []);
   const name = unit.prefix + node.name;
   return { name, type, initial, guard, ghost: node.ghost, module: unit.name, span };
-}
-
-function declareCallback(unit: Unit, body: Body, node: CallbackDeclaration, found: Collected): void {
-  const span = spanOfProperty(node, 'name');
-  const isKnown = unit.scope.callbacks.has(node.name);
-  refuseTwice(unit, span, node.name, isKnown);
-  refuseHiding(unit, span, node.name, !isKnown && unit.scope.callback(node.name) !== undefined);
-  const params = node.params.map(param => ({ name: param.name, type: typeOf(body, param.type) }));
-  const result = node.result ? typeOf(body, node.result) : null;
-  const callback: Callback = { name: node.name, params, result, span };
-  unit.scope.callbacks.set(node.name, callback);
-  found.callbacks.push(callback);
-}
-
-/* Functions. */
-
-function declareFunction(unit: Unit, body: Body, node: FunctionDeclaration, found: Collected): void {
-  const span = spanOfProperty(node, 'name');
-  const signature = node.params.map(({ name, type }) => ({ name, type: typeOf(body, type) }));
-  const result = node.result ? typeOf(body, node.result) : null;
-  checkSignature(unit, node, signature, result);
-  const role = node.role ?? 'plain';
-  const header: FunctionHeader = {
-    key: unit.prefix + node.name,
-    name: node.name,
-    role,
-    signature,
-    result,
-    span,
-  };
-  checkPlace(unit, header, node.override);
-  unit.scope.values.set(node.name, { kind: 'function', span, header });
-  found.functions.push({
-    header,
-    isOverride: node.override,
-    span: spanOf(node),
-    doc: docOf(node),
-    block: node.body,
-    revokes: node.from && node.to ? { from: node.from, to: node.to } : null,
-    driver: unit.kind === 'driver' ? unit.name : null,
-    callback: null,
-    paramSpans: node.params.map(param => spanOfProperty(param, 'name')),
-  });
-}
-
-function checkSignature(
-  unit: Unit,
-  node: FunctionDeclaration,
-  signature: FunctionHeader['signature'],
-  result: Type | null,
-): void {
-  signature.forEach(({ name, type }, index) => {
-    const param = node.params[index];
-    if (!param || isValue(type) || (type.kind === 'function' && !node.role)) return;
-    unit.problems.push(problems.badParameter(spanOf(param), name));
-  });
-  if (result && !isValue(result) && node.result) unit.problems.push(problems.badResult(spanOf(node.result)));
-  const name = spanOfProperty(node, 'name');
-  if (node.role === 'interrupt' && (signature.length > 0 || result)) {
-    unit.problems.push(problems.interruptSignature(name));
-  }
-  if (node.role === 'fault') {
-    const isRight =
-      signature.length === 2 &&
-      signature[0]?.type.kind === 'addr' &&
-      signature[1]?.type.kind === 'bool' &&
-      result?.kind === 'bool';
-    if (!isRight) unit.problems.push(problems.faultSignature(name));
-  }
-  if (node.from && node.role !== 'syscall' && node.role !== 'fault') {
-    unit.problems.push(problems.revokesOfPlain(name));
-  }
-}
-
-/** A name is new, or it overrides a function that is there and is called in the same way. */
-function checkPlace(unit: Unit, header: FunctionHeader, isOverride: boolean): void {
-  const { span, name } = header;
-  refuseTwice(unit, span, name, unit.scope.values.has(name));
-  if (builtinNamed(name) === name) unit.problems.push(problems.isBuiltin(span, name));
-  if (unit.scope.values.has(name)) return;
-  const there = unit.scope.value(name);
-  if (!isOverride) {
-    if (there && unit.kind !== 'driver') unit.problems.push(problems.existsInKernel(span, name));
-    return;
-  }
-  if (unit.kind === 'driver') {
-    unit.problems.push(problems.overrideInDriver(span, name));
-    return;
-  }
-  if (there?.kind !== 'function') {
-    const near = nearestName(name, unit.scope.names('values'));
-    unit.problems.push(problems.nothingToOverride(span, name, near));
-    return;
-  }
-  recordUse(unit, span, there.span, name, 'override');
-  if (!sameHeader(header, there.header)) unit.problems.push(problems.overrideDiffers(span, name));
-}
-
-function sameHeader(a: FunctionHeader, b: FunctionHeader): boolean {
-  const shape = ({ role, signature, result }: FunctionHeader) =>
-    JSON.stringify([role, signature.map(({ type }) => shapeOf(type)), result && shapeOf(result)]);
-  return shape(a) === shape(b);
-}
-
-/** A type without the ranges of its integers. */
-function shapeOf(type: Type): unknown {
-  if (type.kind === 'int') return 'int';
-  if (type.kind === 'function') return [type.params.map(shapeOf), type.result && shapeOf(type.result)];
-  return type;
-}
-
-function declareDaemon(unit: Unit, node: DaemonDeclaration, found: Collected): void {
-  const span = spanOfProperty(node, 'name');
-  const key = unit.prefix + node.name;
-  const header: FunctionHeader = { key, name: node.name, role: 'daemon', signature: [], result: null, span };
-  checkPlace(unit, header, node.override);
-  unit.scope.values.set(node.name, { kind: 'function', span, header });
-  if (!node.override) found.daemons.push({ name: key, fn: key, module: unit.name, span });
-  found.functions.push({
-    header,
-    isOverride: node.override,
-    span: spanOf(node),
-    doc: docOf(node),
-    block: node.body,
-    revokes: null,
-    driver: unit.kind === 'driver' ? unit.name : null,
-    callback: null,
-    paramSpans: [],
-  });
-}
-
-/* Notifiers. */
-
-function declareNotifier(unit: Unit, body: Body, node: NotifierDeclaration, found: Collected): void {
-  if (unit.kind !== 'driver') return;
-  const span = spanOfProperty(node, 'name');
-  const key = unit.prefix + node.name;
-  refuseTwice(unit, span, node.name, unit.scope.values.has(node.name));
-  const callbacks: Record<string, string> = {};
-  for (const callback of node.callbacks) {
-    const source = callbackSource(unit, body, node.name, callback);
-    if (!source) continue;
-    refuseTwice(unit, source.header.span, callback.name, Object.hasOwn(callbacks, callback.name));
-    callbacks[callback.name] = source.header.key;
-    found.functions.push(source);
-  }
-  unit.scope.values.set(node.name, { kind: 'notifier', span, key });
-  found.notifiers.push({ name: node.name, driver: unit.name, callbacks, span });
-}
-
-function callbackSource(
-  unit: Unit,
-  body: Body,
-  notifier: string,
-  node: NotifierCallback,
-): FunctionSource | undefined {
-  const span = spanOfProperty(node, 'name');
-  const callback = unit.scope.callback(node.name);
-  if (!callback) {
-    const near = nearestName(node.name, unit.scope.names('callbacks'));
-    unit.problems.push(problems.unknownCallback(span, node.name, near));
-    return undefined;
-  }
-  recordUse(unit, span, callback.span, node.name, 'callback');
-  const wanted = callback.params.map(({ name }) => name);
-  if (node.params.length !== wanted.length) {
-    unit.problems.push(problems.callbackParameters(span, node.name, wanted));
-  }
-  const signature = callback.params.map(({ type }, index) => {
-    const param = node.params[index];
-    const declared = param?.type ? typeOf(body, param.type) : type;
-    if (param && JSON.stringify(shapeOf(declared)) !== JSON.stringify(shapeOf(type))) {
-      unit.problems.push(problems.callbackParameters(spanOf(param), node.name, wanted));
-    }
-    return { name: param?.name ?? `$${index}`, type };
-  });
-  const key = `${unit.prefix}${notifier}.${node.name}`;
-  const name = `${notifier}.${node.name}`;
-  const { result } = callback;
-  return {
-    header: { key, name, role: 'callback', signature, result, span },
-    isOverride: false,
-    span: spanOf(node),
-    doc: docOf(node),
-    block: node.body,
-    revokes: null,
-    driver: unit.name,
-    callback: node.name,
-    paramSpans: node.params.map(param => spanOfProperty(param, 'name')),
-  };
 }

@@ -1,9 +1,9 @@
 /** Types as they are written in declarations. */
 import type { Span } from '../base/span';
 import type { Body } from './body';
-import { constantOf } from './expressions';
 import type { ConstantUse, ItemType, PlainType, TypeUse } from './generated/ast';
 import { nearestName } from './names';
+import { constantOf } from './numbers';
 import { spanOf, spanOfProperty } from './parse';
 import { problems } from './problems';
 import type { Type } from './program';

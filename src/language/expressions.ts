@@ -1,62 +1,26 @@
-/** Checks expressions and lowers them to the program's. */
-import { PAGE_SIZE } from '../base/address';
 import { unreachable } from '../base/assert';
 import type { Body } from './body';
 import { lowerCallInExpression } from './calls';
-import type {
-  Binary,
-  Conditional,
-  ConstantUse,
-  Expression,
-  Index,
-  Member,
-  NameUse,
-  NumberLiteral,
-  Unary,
-} from './generated/ast';
+import type { Expression, Index, Member, NameUse } from './generated/ast';
 import { nearestName } from './names';
+import { builtinConstants, lowerNumber } from './numbers';
+import { coerce, lowerBinary, lowerConditional, lowerUnary } from './operators';
 import { spanOf, spanOfProperty } from './parse';
 import { problems } from './problems';
-import type { Expr, Field, Place, Struct, Type } from './program';
+import type { Expr, Field, Place, Struct } from './program';
 import type { Meaning, Scope } from './scope';
-import {
-  addrType,
-  boolType,
-  errorType,
-  formatType,
-  isAssignable,
-  isReference,
-  isValue,
-  numberType,
-  pteType,
-  type StaticType,
-  sameType,
-  wordType,
-} from './types';
+import { addrType, boolType, formatType, isValue, type StaticType, wordType } from './types';
 import { recordUse } from './unit';
+import { constant, type Value, wrongValue } from './value';
 
 /** How deep operators may nest; a guard for the stack. */
 const DEPTH_MAX = 200;
-
-/** A lowered expression with its type. */
-export interface Value {
-  readonly expr: Expr;
-  readonly type: StaticType;
-}
-
-const zero: Expr = { op: 'const', value: 0 };
-const wrong: Value = { expr: zero, type: errorType };
-
-/** A constant expression. */
-export function constant(value: number): Expr {
-  return { op: 'const', value };
-}
 
 /** Lowers an expression whose value is wanted. */
 export function lowerExpression(body: Body, node: Expression): Value {
   if (body.depth >= DEPTH_MAX) {
     body.unit.problems.push(problems.expressionTooDeep(spanOf(node), DEPTH_MAX));
-    return wrong;
+    return wrongValue;
   }
   body.depth += 1;
   const value = lowerByKind(body, node);
@@ -71,7 +35,7 @@ function lowerByKind(body: Body, node: Expression): Value {
     case 'BoolLiteral':
       return { expr: constant(node.value === 'true' ? 1 : 0), type: boolType };
     case 'NullLiteral':
-      return { expr: zero, type: { kind: 'null' } };
+      return { expr: constant(0), type: { kind: 'null' } };
     case 'NameUse':
     case 'Member':
     case 'Index':
@@ -91,75 +55,13 @@ function lowerByKind(body: Body, node: Expression): Value {
       return lowerCallInExpression(body, node);
     case 'New':
       body.unit.problems.push(problems.newInExpression(spanOf(node)));
-      return wrong;
+      return wrongValue;
     default:
       return unreachable(node);
   }
 }
 
-/* Numbers. */
-
-const units: Readonly<Record<string, number>> = {
-  byte: 1,
-  bytes: 1,
-  page: PAGE_SIZE,
-  pages: PAGE_SIZE,
-  KiB: 2 ** 10,
-  MiB: 2 ** 20,
-  GiB: 2 ** 30,
-};
-
-/** Value of a number as written, or null if it is none. 64-bit addresses of the kernel half become negative. */
-export function numberOf(digits: string): number | null {
-  if (!/^(0x[0-9a-fA-F][0-9a-fA-F_]*|[0-9][0-9_]*)$/.test(digits) || digits.length > 40) return null;
-  const exact = BigInt(digits.replaceAll('_', ''));
-  const value = Number(exact >= 2n ** 63n ? exact - 2n ** 64n : exact);
-  return Number.isSafeInteger(value) ? value : null;
-}
-
-function lowerNumber(body: Body, node: NumberLiteral): Value {
-  const value = numberOf(node.digits);
-  if (value === null) {
-    body.unit.problems.push(problems.malformedNumber(spanOf(node), node.digits));
-    return wrong;
-  }
-  const unit = node.unit === undefined ? undefined : units[node.unit];
-  if (unit === undefined) return { expr: constant(value), type: numberType };
-  return { expr: constant(value * unit), type: addrType };
-}
-
-/** A number, or the name of a constant, where only such may stand: sizes, ranges, capacities. */
-export function constantOf(body: Body, use: ConstantUse): number {
-  const sign = use.negative ? -1 : 1;
-  if (use.digits !== undefined) {
-    const value = numberOf(use.digits);
-    if (value === null) body.unit.problems.push(problems.malformedNumber(spanOf(use), use.digits));
-    return sign * (value ?? 0);
-  }
-  const name = use.name ?? '';
-  const meaning = body.lookup(name);
-  if (meaning?.kind !== 'constant') {
-    body.unit.problems.push(problems.notConstant(spanOf(use), name, nearConstant(body, name)));
-    return 0;
-  }
-  recordUse(body.unit, spanOfProperty(use, 'name'), meaning.span, name, 'constant');
-  return sign * meaning.value().value;
-}
-
-function nearConstant(body: Body, name: string): string | undefined {
-  const constants = body.unit.scope.names('values').filter(other => body.lookup(other)?.kind === 'constant');
-  return nearestName(name, constants);
-}
-
 /* Names, fields and elements. */
-
-/** Constants that are built in; an address each. */
-export const builtinConstants: Readonly<Record<string, number>> = {
-  PAGE_SIZE,
-  PMD_SIZE: PAGE_SIZE * 2 ** 9,
-  PUD_SIZE: PAGE_SIZE * 2 ** 18,
-  PGDIR_SIZE: PAGE_SIZE * 2 ** 27,
-};
 
 /** A place, or what else a name, member or element may be. */
 export type Target =
@@ -169,13 +71,13 @@ export type Target =
 
 function lowerPlaceValue(body: Body, node: NameUse | Member | Index): Value {
   const target = lowerTarget(body, node);
-  if (target.kind === 'wrong') return wrong;
+  if (target.kind === 'wrong') return wrongValue;
   if (target.kind === 'value') return target.value;
   const { place, ghost } = target;
   if (ghost && !body.readsGhosts) body.unit.problems.push(problems.ghostRead(spanOf(node)));
   if (!isValue(place.type)) {
     body.unit.problems.push(problems.notAValue(spanOf(node), formatType(place.type)));
-    return wrong;
+    return wrongValue;
   }
   return { expr: place, type: place.type };
 }
@@ -343,186 +245,4 @@ function lowerElement(body: Body, node: Index): Target {
   }
   const place: Place = { op: 'element', array: array.place, index, type: of };
   return { kind: 'place', place, ghost: array.ghost };
-}
-
-/* Operators. */
-
-/** Checks that a value fits a type, and adapts it. */
-export function coerce(body: Body, value: Value, type: Type, node: Expression): Expr {
-  if (!isAssignable(value.type, type)) {
-    body.unit.problems.push(problems.wrongType(spanOf(node), formatType(type), formatType(value.type)));
-    return value.expr;
-  }
-  if (type.kind === 'int' && value.expr.op === 'const' && value.type.kind === 'number') {
-    const { value: number } = value.expr;
-    if (number < type.min || type.max < number) {
-      body.unit.problems.push(problems.outOfRange(spanOf(node), number, type.min, type.max));
-    }
-  }
-  return value.expr;
-}
-
-/** A condition: a bool; or an integer or reference, which is true when it is not 0 or null. */
-export function lowerCondition(body: Body, node: Expression): Expr {
-  return truthOf(body, lowerExpression(body, node), node);
-}
-
-/** The truth of a value. */
-export function truthOf(body: Body, value: Value, node: Expression): Expr {
-  if (value.type.kind === 'bool' || value.type.kind === 'error') return value.expr;
-  if (value.type.kind === 'int' || value.type.kind === 'number' || isReference(value.type)) {
-    return { op: 'binary', fn: '!=', address: false, left: value.expr, right: zero };
-  }
-  body.unit.problems.push(problems.wrongType(spanOf(node), 'bool', formatType(value.type)));
-  return value.expr;
-}
-
-function lowerUnary(body: Body, node: Unary): Value {
-  if (node.operator === '!') {
-    return { expr: { op: 'not', value: lowerCondition(body, node.operand) }, type: boolType };
-  }
-  const operand = lowerExpression(body, node.operand);
-  if (operand.type.kind === 'error') return wrong;
-  if (node.operator === '*') {
-    const entry = coerce(body, operand, { kind: 'entry' }, node.operand);
-    return { expr: { op: 'builtin', name: 'read_entry', args: [entry] }, type: pteType };
-  }
-  const { kind } = operand.type;
-  if (kind !== 'int' && kind !== 'number' && kind !== 'addr') {
-    body.unit.problems.push(problems.wrongType(spanOf(node.operand), 'int', formatType(operand.type)));
-    return wrong;
-  }
-  const type = kind === 'int' ? wordType : operand.type;
-  if (operand.expr.op === 'const') {
-    const { value } = operand.expr;
-    return { expr: constant(node.operator === '-' ? -value : -value - 1), type };
-  }
-  const negated: Expr = { op: 'negate', value: operand.expr };
-  if (node.operator === '-') return { expr: negated, type };
-  return { expr: { op: 'binary', fn: '-', address: false, left: negated, right: constant(1) }, type };
-}
-
-function lowerConditional(body: Body, node: Conditional): Value {
-  const condition = lowerCondition(body, node.condition);
-  const then = lowerExpression(body, node.then);
-  const otherwise = lowerExpression(body, node.otherwise);
-  const type = commonType(then.type, otherwise.type);
-  if (!type) {
-    const [one, other] = [formatType(then.type), formatType(otherwise.type)];
-    body.unit.problems.push(problems.differentTypes(spanOf(node), one, other));
-    return wrong;
-  }
-  // biome-ignore lint/suspicious/noThenProperty: expressions are never awaited.
-  return { expr: { op: 'if', condition, then: then.expr, otherwise: otherwise.expr }, type };
-}
-
-/** The type two values have in common, if they may be compared or be the two ends of a choice. */
-export function commonType(a: StaticType, b: StaticType): StaticType | null {
-  if (a.kind === 'error' || b.kind === 'error') return errorType;
-  if (a.kind === 'int' && b.kind === 'int') return sameType(a, b) ? wordType : null;
-  if (a.kind === 'number' && b.kind === 'number') return a;
-  if (a.kind === 'null' && b.kind === 'null') return a;
-  if (a.kind !== 'number' && a.kind !== 'null' && isAssignable(b, a)) return a;
-  if (b.kind !== 'number' && b.kind !== 'null' && isAssignable(a, b)) return b;
-  return null;
-}
-
-function lowerBinary(body: Body, node: Binary): Value {
-  const { operator } = node;
-  if (operator === '&&' || operator === '||') {
-    const left = lowerCondition(body, node.left);
-    const right = lowerCondition(body, node.right);
-    return { expr: { op: operator === '&&' ? 'and' : 'or', left, right }, type: boolType };
-  }
-  const left = lowerExpression(body, node.left);
-  const right = lowerExpression(body, node.right);
-  if (left.type.kind === 'error' || right.type.kind === 'error') return wrong;
-  const type = binaryType(operator, left.type, right.type);
-  if (!type) {
-    const operands = [formatType(left.type), formatType(right.type)] as const;
-    body.unit.problems.push(problems.wrongOperands(spanOf(node), operator, ...operands));
-    return wrong;
-  }
-  if (left.expr.op === 'const' && right.expr.op === 'const' && type.kind !== 'bool') {
-    return foldConstants(body, node, left.expr.value, right.expr.value, type);
-  }
-  const address = isAddressPair(left.type, right.type);
-  return { expr: { op: 'binary', fn: operator, address, left: left.expr, right: right.expr }, type };
-}
-
-/** Both are addresses; a bare number beside an address is one. */
-function isAddressPair(a: StaticType, b: StaticType): boolean {
-  const kinds = [a.kind, b.kind];
-  return kinds.includes('addr') && kinds.every(kind => kind === 'addr' || kind === 'number');
-}
-
-type Operator = Exclude<Binary['operator'], '&&' | '||'>;
-
-function binaryType(operator: Operator, a: StaticType, b: StaticType): StaticType | null {
-  const isNumeric = (type: StaticType) => type.kind === 'int' || type.kind === 'number';
-  const integers = isNumeric(a) && isNumeric(b);
-  const integer = a.kind === 'number' && b.kind === 'number' ? numberType : wordType;
-  switch (operator) {
-    case '==':
-    case '!=': {
-      const type = commonType(a, b);
-      return type && (isValue(type) || type.kind === 'null') ? boolType : null;
-    }
-    case '<':
-    case '<=':
-    case '>':
-    case '>=':
-      return integers || isAddressPair(a, b) ? boolType : null;
-    case '+':
-    case '-':
-    case '%':
-      return integers ? integer : isAddressPair(a, b) ? addrType : null;
-    case '*':
-      if (integers) return integer;
-      return (a.kind === 'addr' && isNumeric(b)) || (isNumeric(a) && b.kind === 'addr') ? addrType : null;
-    case '/':
-      if (integers) return integer;
-      if (a.kind === 'addr' && isNumeric(b)) return addrType;
-      return isAddressPair(a, b) ? wordType : null;
-    default:
-      return integers ? integer : null;
-  }
-}
-
-function foldConstants(body: Body, node: Binary, a: number, b: number, type: StaticType): Value {
-  if ((node.operator === '/' || node.operator === '%') && b === 0) {
-    body.unit.problems.push(problems.divisionByZero(spanOf(node)));
-    return wrong;
-  }
-  const value = foldOperator(node.operator, a, b);
-  if (!Number.isSafeInteger(value)) {
-    body.unit.problems.push(problems.malformedNumber(spanOf(node), String(value)));
-    return wrong;
-  }
-  return { expr: constant(value), type };
-}
-
-function foldOperator(operator: Binary['operator'], a: number, b: number): number {
-  switch (operator) {
-    case '+':
-      return a + b;
-    case '-':
-      return a - b;
-    case '*':
-      return a * b;
-    case '/':
-      return Math.trunc(a / b);
-    case '%':
-      return a % b;
-    case '&':
-      return a & b;
-    case '|':
-      return a | b;
-    case '<<':
-      return a << b;
-    case '>>':
-      return a >> b;
-    default:
-      return 0;
-  }
 }

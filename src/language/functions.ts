@@ -1,9 +1,10 @@
 /** Compiles one function: header first, so that bodies can call each other, then its code. */
 import type { Span } from '../base/span';
 import { Body } from './body';
-import { coerce, lowerExpression } from './expressions';
+import { lowerExpression } from './expressions';
 import type { Block, Expression } from './generated/ast';
 import type { FunctionHeader, ModuleFunction } from './module';
+import { coerce } from './operators';
 import { endOf } from './parse';
 import { problems } from './problems';
 import type { FunctionCode } from './program';

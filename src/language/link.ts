@@ -1,8 +1,8 @@
 /** Joins the modules of one scenario into a program: overrides, copies for function parameters, indices. */
 import { assert } from '../base/assert';
 import { splitKey } from './call-graph';
-import { builtinConstants } from './expressions';
 import type { Declarations, ModuleFunction, SymbolicConst } from './module';
+import { builtinConstants } from './numbers';
 import type { FunctionCode, Global, Notifier, Program, ScenarioCode, Struct, Workqueue } from './program';
 import { type Replacements, rewriteCode } from './rewrite';
 

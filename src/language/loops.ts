@@ -3,21 +3,15 @@
 import { accessesInside, accessesOf } from './accesses';
 import type { Body, Label } from './body';
 import { namedType } from './declared-types';
-import { coerce, constant, lowerCondition, lowerExpression, lowerTarget } from './expressions';
+import { accessContext, checkAccesses, checkReads, emitSet } from './effects';
+import { lowerExpression, lowerTarget } from './expressions';
 import type { AtomicBlock, Break, Continue, ForEntries, ForItems } from './generated/ast';
+import { coerce, lowerCondition } from './operators';
 import { spanOf, spanOfProperty } from './parse';
 import { problems } from './problems';
-import {
-  accessContext,
-  addressLocal,
-  checkAccesses,
-  checkReads,
-  emitSet,
-  headOf,
-  lowerNested,
-  lowerStatements,
-} from './statements';
+import { addressLocal, headOf, lowerNested, lowerStatements } from './statements';
 import { addrType, entryType, formatType, sameType } from './types';
+import { constant } from './value';
 
 /** `for each T x in list` and `for each cpu c in mask`. */
 export function lowerForItems(body: Body, node: ForItems): void {

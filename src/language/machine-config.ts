@@ -1,9 +1,9 @@
 /** The `machine { ... }` of a scenario. */
 import { assert } from '../base/assert';
 import type { DeviceConfig, IommuConfig, MachineConfig } from '../machine/config';
-import { numberOf } from './expressions';
 import type { Device, Iommu, Machine, Setting } from './generated/ast';
 import { nearestName } from './names';
+import { numberOf } from './numbers';
 import { spanOf, spanOfProperty } from './parse';
 import { problems } from './problems';
 import type { Unit } from './unit';

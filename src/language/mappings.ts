@@ -2,9 +2,10 @@
 import { alignUp, PAGE_SIZE } from '../base/address';
 import type { Span } from '../base/span';
 import { Body } from './body';
-import { coerce, lowerExpression } from './expressions';
+import { lowerExpression } from './expressions';
 import type { Mapping as MappingNode, Process } from './generated/ast';
 import { nearestName } from './names';
+import { coerce } from './operators';
 import { spanOf, spanOfProperty } from './parse';
 import { problems } from './problems';
 import type { Mapping } from './program';

@@ -40,7 +40,8 @@ export function parseFile(file: SourceFile): {
 }
 
 /**
- * Compiles all kernels, and all drivers for every kernel. Models in `base` that are not given anew are kept, but for
+ * Compiles all kernels, and all drivers for every kernel. Models in `base` that are not given anew are kept,
+ * but for
  * kernels and drivers that rest on a kernel that is.
  */
 export function compileModels(
@@ -238,7 +239,10 @@ export interface DriverSource {
   readonly syntax: readonly Problem[];
 }
 
-/** The drivers in a file, with what it imports from the library. Imports of a file of scenarios (null) are not theirs. */
+/**
+ * The drivers in a file, with what it imports from the library. Imports of a file of scenarios (null) are
+ * not theirs.
+ */
 export function readDrivers(
   file: SourceFile,
   library: readonly SourceFile[] | null,
@@ -252,7 +256,9 @@ export function readDrivers(
   return { drivers, problems: found };
 }
 
-/** Adds what a file imports, and what that imports; a file beside it before one of the same name elsewhere. */
+/**
+ * Adds what a file imports, and what that imports; a file beside it before one of the same name elsewhere.
+ */
 function takeImports(file: SourceFile, library: readonly SourceFile[], taken: SourceFile[]): Problem[] {
   const found: Problem[] = [];
   for (const node of parseFile(file).tree?.imports ?? []) {

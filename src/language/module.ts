@@ -1,4 +1,7 @@
-/** Compiled modules: one kernel, driver or scenario file, still by name. Plain data, kept in dist/models.json. */
+/**
+ * Compiled modules: one kernel, driver or scenario file, still by name. Plain data, kept in
+ * dist/models.json.
+ */
 import type { Span } from '../base/span';
 import type { Problem } from './problems';
 import type {
@@ -58,7 +61,8 @@ export interface CallSite {
 }
 
 /**
- * A compiled function. One with function parameters is a template: in its code `$name` stands for the argument, and
+ * A compiled function. One with function parameters is a template: in its code `$name` stands for the
+ * argument, and
  * linking makes a copy for each use.
  */
 export interface ModuleFunction {
@@ -68,12 +72,17 @@ export interface ModuleFunction {
   readonly calls: readonly CallSite[];
   /** Contains constants known only when a scenario is linked (`SymbolicConst`). */
   readonly isSymbolic: boolean;
-  /** Allocates a frame itself. Calls of such a function may be recursive: reclaim runs inside an allocation. */
+  /**
+   * Allocates a frame itself. Calls of such a function may be recursive: reclaim runs inside an allocation.
+   */
   readonly allocates: boolean;
   readonly isOverride: boolean;
 }
 
-/** A constant whose value is an index that linking gives: of a work queue or of a notifier's table of callbacks. */
+/**
+ * A constant whose value is an index that linking gives: of a work queue or of a notifier's table of
+ * callbacks.
+ */
 export interface SymbolicConst {
   readonly op: 'const';
   readonly value: number;
@@ -85,7 +94,10 @@ export function isSymbolic(expr: Expr): expr is SymbolicConst {
   return 'symbol' in expr;
 }
 
-/** Everything a kernel, driver or scenario file declares. Names are final: those of a driver begin with `driver.`. */
+/**
+ * Everything a kernel, driver or scenario file declares. Names are final: those of a driver begin with
+ * `driver.`.
+ */
 export interface Declarations {
   readonly structs: readonly Struct[];
   readonly enums: readonly Enumeration[];

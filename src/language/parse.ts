@@ -1,4 +1,7 @@
-/** Text to syntax tree. Never throws, whatever the text; limits keep hostile input from exhausting the stack. */
+/**
+ * Text to syntax tree. Never throws, whatever the text; limits keep hostile input from exhausting the
+ * stack.
+ */
 import {
   AbstractParserErrorMessageProvider,
   type AstNode,
@@ -25,7 +28,10 @@ export const NESTING_MAX = 64;
 /** Syntax problems reported for one file; after so many the rest is noise. */
 const PROBLEMS_MAX = 20;
 
-/** What came of a text. With problems, the tree holds what could be made out, and is not to be checked further. */
+/**
+ * What came of a text. With problems, the tree holds what could be made out, and is not to be checked
+ * further.
+ */
 export interface Parsed<T> {
   readonly tree: T | null;
   readonly problems: readonly Problem[];
@@ -109,7 +115,8 @@ function sharedParser(): LangiumParser {
     parser: { ParserErrorMessageProvider: () => new Messages() },
   });
   shared.ServiceRegistry.register(services);
-  // Langium builds only the rules that its entry rule reaches, and all of them where there is none. Every parse says
+  // Langium builds only the rules that its entry rule reaches, and all of them where there is none. Every
+  // parse says
   // which rule it begins with.
   for (const rule of services.Grammar.rules) if (GrammarAST.isParserRule(rule)) rule.entry = false;
   parser = services.parser.LangiumParser;

@@ -1,5 +1,6 @@
 /**
- * All mistakes the language can tell a user about: one function each, with a code that never changes its meaning.
+ * All mistakes the language can tell a user about: one function each, with a code that never changes its
+ * meaning.
  * A message says what is wrong and what was expected, in the user's own words, without a full stop.
  */
 import type { Span } from '../base/span';
@@ -151,14 +152,15 @@ const stepProblems = {
     error(
       'MMU060',
       span,
-      `${accesses.length} accesses to shared state in one step (${accesses.join(', ')}), expected at most one: ` +
-        `read into a local first, or say 'atomic'`,
+      `${accesses.length} accesses to shared state in one step (${accesses.join(', ')}), ` +
+        `expected at most one: read into a local first, or say 'atomic'`,
     ),
   callInExpression: (span: Span, name: string) =>
     error(
       'MMU061',
       span,
-      `a call of '${name}' is a step of its own, expected it alone, as the whole right side, or as the whole condition`,
+      `a call of '${name}' is a step of its own, ` +
+        'expected it alone, as the whole right side, or as the whole condition',
     ),
   newInExpression: (span: Span) =>
     error('MMU062', span, "expected 'new' as the whole right side of an assignment"),

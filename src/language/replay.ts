@@ -1,7 +1,8 @@
 /** The `replay { ... }` of a scenario: a schedule, line by line. */
-import { numberOf } from './expressions';
+
 import type { Replay, ReplayLine } from './generated/ast';
 import { nearestName } from './names';
+import { numberOf } from './numbers';
 import { spanOf, spanOfProperty } from './parse';
 import { type Problem, problems } from './problems';
 import type { Program, ReplayStep } from './program';

@@ -1,4 +1,7 @@
-/** Replaces what linking decides in a function's code: function parameters, indices of work queues and notifiers. */
+/**
+ * Replaces what linking decides in a function's code: function parameters, indices of work queues and
+ * notifiers.
+ */
 import { isPlace } from './accesses';
 import { isSymbolic, type SymbolicConst } from './module';
 import type { Expr, FunctionCode, Instruction, Place } from './program';

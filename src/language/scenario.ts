@@ -3,13 +3,13 @@ import type { Span } from '../base/span';
 import type { MachineConfig } from '../machine/config';
 import { processPrefix } from './accesses';
 import { Body } from './body';
-import { constant, constantOf } from './expressions';
 import { compileFunction, synthesize } from './functions';
 import type { Binding, DeviceProgram, Expect, Process, Scenario, ScenarioItem, Task } from './generated/ast';
 import { machineOf } from './machine-config';
 import { type PlacedMapping, placeMappings } from './mappings';
 import type { FunctionHeader, ModuleFunction } from './module';
 import { nearestName } from './names';
+import { constantOf } from './numbers';
 import { docOf, spanOf, spanOfProperty, textOf } from './parse';
 import { type Problem, problems } from './problems';
 import type {
@@ -27,8 +27,12 @@ import type { Scope } from './scope';
 import { lowerClaim } from './statements';
 import { sameType } from './types';
 import { recordUse, type Unit } from './unit';
+import { constant } from './value';
 
-/** PASIDs are 20 bits wide; a PASID table of one level has 512 entries, of two levels enough for any scenario. */
+/**
+ * PASIDs are 20 bits wide; a PASID table of one level has 512 entries, of two levels enough for any
+ * scenario.
+ */
 const PASID_MAX = 1023;
 
 /** What came of a scenario's items. */

@@ -1,4 +1,7 @@
-/** What a name may mean, and where it is looked up: local, driver, scenario, kernel (and those it extends), builtins. */
+/**
+ * What a name may mean, and where it is looked up: local, driver, scenario, kernel (and those it extends),
+ * builtins.
+ */
 import type { Span } from '../base/span';
 import type {
   ConstantType,

@@ -1,6 +1,8 @@
 /**
- * The language server: problems while typing, go to definition into the models of the scenario's kernel, references,
- * hover, completion, outline. Runs wherever a connection can be made; what it needs of the world is in the host.
+ * The language server: problems while typing, go to definition into the models of the scenario's kernel,
+ * references,
+ * hover, completion, outline. Runs wherever a connection can be made; what it needs of the world is in the
+ * host.
  */
 
 import { TextDocument, URI } from 'langium';
@@ -35,7 +37,10 @@ import type { ModelSet, SourceFile } from './module';
 import { parse } from './parse';
 import type { Problem } from './problems';
 
-/** What the server needs of the world. Paths are those of the file system, or whole URIs where there is none. */
+/**
+ * What the server needs of the world. Paths are those of the file system, or whole URIs where there is
+ * none.
+ */
 export interface ServerHost {
   /** Folder of the shipped models' sources: their paths are relative to it. */
   readonly modelsRoot: string;
@@ -45,7 +50,7 @@ export interface ServerHost {
   readFile(path: string): Promise<string>;
   /** The user's own models that a scenario at this path sees. */
   readModels(scenarioPath: string): Promise<ModelFiles>;
-  /** Path of `name`, as written in `import "name"` of the file at `from`. */
+  /** Path of a file that the file at `from` imports by this name. */
   resolve(from: string, name: string): string;
 }
 

@@ -125,12 +125,17 @@ export function formatType(type: StaticType): string {
     case 'array':
       return `${formatType(type.of)} [${type.length}]`;
     case 'function':
-      return `fn(${type.params.map(formatType).join(', ')})${type.result ? ` -> ${formatType(type.result)}` : ''}`;
+      return formatSignature(type);
     case 'void':
       return 'nothing';
     default:
       return type.kind;
   }
+}
+
+function formatSignature({ params, result }: Signature): string {
+  const arrow = result ? ` -> ${formatType(result)}` : '';
+  return `fn(${params.map(formatType).join(', ')})${arrow}`;
 }
 
 function sameRange(type: { min: number; max: number }, other: Type): boolean {

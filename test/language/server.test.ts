@@ -65,10 +65,10 @@ scenario s {
 }
 `;
 const more = 'fn helper(a: addr) { skip; }';
-const uri = 'file:///work/s.mmu';
+const uri = 'file:///project/s.mmu';
 
 test('problems appear while typing and go when they are mended', async () => {
-  const client = await connect({ '/work/more.mmu': more });
+  const client = await connect({ '/project/more.mmu': more });
   const { diagnostics } = await open(client, uri, text.replace('munmap', 'munmop'));
   expect(diagnostics).toMatchObject([
     { code: 'MMU011', message: "unknown function 'munmop', did you mean 'munmap'?" },
@@ -84,7 +84,7 @@ test('problems appear while typing and go when they are mended', async () => {
 });
 
 test('definitions are found in shipped models, drivers, imports and the file itself', async () => {
-  const client = await connect({ '/work/more.mmu': more });
+  const client = await connect({ '/project/more.mmu': more });
   await open(client, uri, text);
   const definition = async (word: string, offset = 1) => {
     const index = text.indexOf(word) + offset;
@@ -98,7 +98,7 @@ test('definitions are found in shipped models, drivers, imports and the file its
   expect(await definition('munmap')).toEqual([
     expect.stringMatching(/^file:\/\/\/shipped\/models\/small\/mm.mmu:/),
   ]);
-  expect(await definition('helper')).toEqual(['file:///work/more.mmu:1']);
+  expect(await definition('helper')).toEqual(['file:///project/more.mmu:1']);
   expect(await definition('unbind')).toEqual([
     expect.stringMatching(/^file:\/\/\/shipped\/models\/drivers\/quiet.mmu:/),
   ]);
@@ -108,7 +108,7 @@ test('definitions are found in shipped models, drivers, imports and the file its
 });
 
 test('hover, completion, outline and references', async () => {
-  const client = await connect({ '/work/more.mmu': more });
+  const client = await connect({ '/project/more.mmu': more });
   await open(client, uri, text);
   const at = { textDocument: { uri }, position: { line: 6, character: 26 } };
   const hover = await client.sendRequest('textDocument/hover', at);
@@ -132,11 +132,11 @@ test('hover, completion, outline and references', async () => {
 });
 
 test("the user's own models are checked with the file that is open", async () => {
-  const driver = { path: '/work/mine.mmu', text: 'driver mine { fn bind(mm: mm) { skip; } }' };
+  const driver = { path: '/project/mine.mmu', text: 'driver mine { fn bind(mm: mm) { skip; } }' };
   const client = await connect({}, { kernels: {}, drivers: [driver] });
   const { diagnostics } = await open(
     client,
-    'file:///work/mine.mmu',
+    'file:///project/mine.mmu',
     'driver mine { fn bind(x: mn) { skip; } }',
   );
   expect(diagnostics).toMatchObject([{ code: 'MMU012' }]);

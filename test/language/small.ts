@@ -132,29 +132,40 @@ type Names = ReadonlyMap<number, string>;
 export function show(node: Instruction, names: Names): string {
   const e = (expr: Expr) => showExpr(expr, names);
   const args = (exprs: readonly Expr[]) => exprs.map(e).join(', ');
+  const into = (place: Expr | null) => (place ? `${e(place)} = ` : '');
   switch (node.op) {
     case 'set':
       return `${e(node.target)} = ${e(node.value)} -> ${node.next}`;
     case 'branch':
       return `if ${e(node.condition)} -> ${node.then} else ${node.otherwise}`;
     case 'call':
-      return `${node.result ? `${e(node.result)} = ` : ''}call ${node.fn}(${args(node.args)}) -> ${node.next}`;
+      return `${into(node.result)}call ${node.fn}(${args(node.args)}) -> ${node.next}`;
     case 'callback':
-      return `${node.result ? `${e(node.result)} = ` : ''}callback ${node.callback} of ${e(node.object)} by ${e(node.ops)} (${args(node.args)}) -> ${node.next}`;
+      return (
+        `${into(node.result)}callback ${node.callback} of ${e(node.object)} ` +
+        `by ${e(node.ops)} (${args(node.args)}) -> ${node.next}`
+      );
     case 'builtin':
-      return `${node.result ? `${e(node.result)} = ` : ''}${node.name}(${args(node.args)}) -> ${node.next}`;
+      return `${into(node.result)}${node.name}(${args(node.args)}) -> ${node.next}`;
     case 'return':
       return `return ${node.value ? e(node.value) : ''}`.trim();
     case 'wait':
       return `${node.how} until ${e(node.condition)} -> ${node.next}`;
     case 'select':
-      return `select ${node.arms.map(arm => `${e(arm.condition)} -> ${arm.next}`).join(' | ')} else ${node.otherwise}`;
+      return (
+        `select ${node.arms.map(arm => `${e(arm.condition)} -> ${arm.next}`).join(' | ')} ` +
+        `else ${node.otherwise}`
+      );
     case 'choose':
       return `choose ${e(node.target)} ${e(node.from)}..${e(node.to)} -> ${node.next}`;
     case 'either':
       return `either ${node.arms.join(' | ')}`;
-    case 'each_entry':
-      return `each ${node.present ? 'present ' : ''}entry ${names.get(node.entry)} at ${names.get(node.address)} from ${names.get(node.cursor)} in ${e(node.table)} to ${e(node.to)} -> ${node.body} else ${node.exit}`;
+    case 'each_entry': {
+      const [entry, address, cursor] = [node.entry, node.address, node.cursor].map(slot => names.get(slot));
+      const kind = node.present ? 'present entry' : 'entry';
+      const range = `from ${cursor} in ${e(node.table)} to ${e(node.to)}`;
+      return `each ${kind} ${entry} at ${address} ${range} -> ${node.body} else ${node.exit}`;
+    }
     case 'each_item':
       return `each ${names.get(node.item)} in ${e(node.list)} -> ${node.body} else ${node.exit}`;
     case 'each_cpu':
