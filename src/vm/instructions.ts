@@ -193,10 +193,13 @@ function compileBuiltin(vm: Vm, instruction: Instruction & { readonly op: 'built
 function compileWait(vm: Vm, instruction: Instruction & { readonly op: 'wait' }): () => number {
   const condition = compileExpr(vm, instruction.condition);
   const { how, next } = instruction;
+  const forHardware =
+    instruction.condition.op === 'builtin' && instruction.condition.name === 'completion_done';
+  const agents = vm.threads.filter(({ kind }) => forHardware && kind === 'commands').map(({ id }) => id);
   return () => {
     if (how !== 'spin') mightSleep(vm, 'wait until');
     if (condition() !== 0) return next;
-    vm.block(waitText(how, instruction.condition), [], how === 'idle');
+    vm.block(waitText(how, instruction.condition), agents, how === 'idle');
     return BLOCKED;
   };
 }

@@ -6,6 +6,7 @@
 
 import { formatSpan } from '../base/span';
 import type { ReplayStep } from '../language/program';
+import type { Thread } from './types';
 import type { Vm } from './vm';
 
 /** What a scheduler remembers between two steps: plain data. */
@@ -87,7 +88,11 @@ function pickReplay(vm: Vm, lines: readonly ReplayStep[], from: ReplayState): Pi
       continue;
     }
     const { count } = vm.choiceCount(thread.id);
-    if (count === 0) return { problem: problem(line, stuckAt(vm, thread.id, top)) };
+    if (count === 0) {
+      const helper = hardwareFor(vm, thread.id);
+      if (helper === undefined) return { problem: problem(line, stuckAt(vm, thread.id, top)) };
+      return { thread: helper.id, choice: 0, state };
+    }
     if (line.kind === 'choose' && count > 1) {
       const next = { line: state.line + 1, count: 0, depth: 0, top: '', fair: -1 };
       if (line.choice < count) return { thread: thread.id, choice: line.choice, state: next };
@@ -124,6 +129,14 @@ function reached(
     case 'choose':
       return false;
   }
+}
+
+/** A hardware agent that can go on, if a thread waits for nothing but hardware: it gets what it asked for. */
+function hardwareFor(vm: Vm, thread: number): Thread | undefined {
+  const isHardware = (id: number): boolean => ['ats', 'commands', 'ppr'].includes(vm.threads[id]?.kind ?? '');
+  const waitsFor = vm.blocked(thread)?.waitsFor ?? [];
+  if (waitsFor.length === 0 || !waitsFor.every(isHardware)) return undefined;
+  return vm.threads.find(({ id }) => isHardware(id) && vm.choiceCount(id).count > 0);
 }
 
 /** Whether a function goes by this name: its own, with its driver's, or that of the callback it is. */

@@ -64,8 +64,9 @@ export class Subscribers {
     return this.vm.program.notifiers[ops - 1]?.callbacks[callback] !== undefined;
   }
 
-  /** Opens a bracket of a subscriber on the current thread. */
+  /** Opens a bracket of a subscriber on the current thread; one that is no longer hashed has none. */
   open(subscriber: number, start: number, end: number): void {
+    if (!this.has(subscriber)) return;
     const record = [
       subscriber,
       this.vm.thread + 1,
