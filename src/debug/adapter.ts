@@ -1,11 +1,14 @@
 /**
- * The Debug Adapter Protocol spoken about a session. It only translates: a handful of lines per request, and every request
- * goes through `reply`, the one boundary, which answers with success or with an error of a number and a sentence.
+ * The Debug Adapter Protocol spoken about a session. It only translates: a handful of lines per request, and
+ * every request goes through `reply`, the one boundary, which answers with success or with an error of a
+ * number and a sentence.
  *
- * `DebugSession` of the package is used for its dispatch and types alone; each of its requests is overridden, here or in
- * unsupported-requests.ts, because what it does with those that are not is to answer success without a body.
+ * `DebugSession` of the package is used for its dispatch and types alone; each of its requests is overridden,
+ * here or in unsupported-requests.ts, because what it does with those that are not is to answer success
+ * without a body.
  */
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import { formatSpan } from '../base/span';
 import type { Granularity } from '../session/motions';
 import type { Stop } from '../session/stop';
 import { BreakpointStore } from './breakpoint-store';
@@ -229,7 +232,8 @@ export class ShootdownAdapter extends UnsupportedRequests {
   /** Compiles and builds the initial state; nothing runs yet. */
   private prepare(args: LaunchArguments): void {
     const launched = launch(args, ({ code, span, message }) => {
-      const output = `${span === null ? '' : `${span.file}:${span.line}:${span.column}: `}${code} ${message}\n`;
+      const place = span === null ? '' : `${formatSpan(span)}: `;
+      const output = `${place}${code} ${message}\n`;
       this.tell('output', { category: 'stderr', output });
     });
     this.generation++;

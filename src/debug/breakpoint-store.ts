@@ -1,4 +1,7 @@
-/** The breakpoints the client wants. They outlive a run: a restart applies them to the new one, under the same numbers. */
+/**
+ * The breakpoints the client wants. They outlive a run: a restart applies them to the new one, under the same
+ * numbers.
+ */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { FunctionRequest, LineRequest } from '../session/breakpoints';
 import { propertyIds } from '../vm/types';

@@ -1,4 +1,7 @@
-/** One launched scenario in the words of the protocol: numbers for threads, frames and values; bodies of answers. */
+/**
+ * One launched scenario in the words of the protocol: numbers for threads, frames and values; bodies of
+ * answers.
+ */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { Breakpoint } from '../session/breakpoints';
 import { evaluateText } from '../session/evaluate';

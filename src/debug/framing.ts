@@ -1,5 +1,6 @@
 /**
- * Messages on a byte stream: `Content-Length: N`, an empty line, then N bytes of JSON. Both ends may cut the stream anywhere.
+ * Messages on a byte stream: `Content-Length: N`, an empty line, then N bytes of JSON. Both ends may cut the
+ * stream anywhere.
  *
  * Written by us because the package's own ends the process on a malformed message and has no limits.
  * Whatever comes in, the reader goes on: what it cannot read is reported and skipped.
@@ -11,7 +12,7 @@ export const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
 /** Longest header: there are two fields in use, of some twenty bytes. */
 const HEADER_BYTES_MAX = 4096;
 
-/** What was wrong with the input, and whose answer it is: the number of the request, if that much could be read. */
+/** What was wrong with the input, in a sentence. */
 export interface MalformedInput {
   readonly message: string;
 }

@@ -1,4 +1,7 @@
-/** Numbers for things the client refers to until the next stop. They count from 1, so that they are the same in every run. */
+/**
+ * Numbers for things the client refers to until the next stop. They count from 1, so that they are the same
+ * in every run.
+ */
 export class Handles<Thing extends object> {
   private things: Thing[] = [];
 

@@ -1,6 +1,6 @@
 /**
- * Where an adapter lives: in a worker, or inline where there is none. The host forwards messages both ways, and on a launch
- * reads the files, so that the adapter reads none.
+ * Where an adapter lives: in a worker, or inline where there is none. The host forwards messages both ways,
+ * and on a launch reads the files, so that the adapter reads none.
  */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { ImportedFile, LaunchFile, LaunchFiles } from '../session/load';
@@ -184,7 +184,10 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Imports of imports too, each once. One that cannot be read is left to the compiler, which says where it is missed. */
+/**
+ * Imports of imports too, each once. One that cannot be read is left to the compiler, which says where it is
+ * missed.
+ */
 async function readImports(files: FileAccess, scenario: LaunchFile): Promise<ImportedFile[]> {
   const found: ImportedFile[] = [];
   const seen = new Set([scenario.path]);

@@ -1,4 +1,7 @@
-/** The requests of the protocol that this adapter does not serve. The package would answer them with success and no body. */
+/**
+ * The requests of the protocol that this adapter does not serve. The package would answer them with success
+ * and no body.
+ */
 import { DebugSession } from '@vscode/debugadapter';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { type AdapterError, errors } from './errors';

@@ -1,8 +1,8 @@
 /**
  * Breakpoints of a session: on lines, with a condition, a hit count or a log message, and on functions.
  *
- * A breakpoint is hit by the step that arrives at it. Hits are remembered as positions of the path, so that a hit count
- * is the same after a step back and forth.
+ * A breakpoint is hit by the step that arrives at it. Hits are remembered as positions of the path, so that a
+ * hit count is the same after a step back and forth.
  */
 import type { Expr, FunctionCode, Program } from '../language/program';
 import { type Compiled, compileExpressionFor, evaluateText } from './evaluate';
@@ -95,7 +95,10 @@ export class Breakpoints {
     return this.functions.length === 0 && [...this.lines.values()].every(active => active.length === 0);
   }
 
-  /** What the step of `thread` that led to the present position hit. `forward`: hits are counted, logs are made. */
+  /**
+   * What the step of `thread` that led to the present position hit. `forward`: hits are counted, logs are
+   * made.
+   */
   hitBy(thread: number, forward: boolean): Hits | null {
     if (this.isEmpty) return null;
     const place = placeOf(this.session.vm, thread);
@@ -112,7 +115,9 @@ export class Breakpoints {
     return this.judge(thread, place, at, forward);
   }
 
-  /** What a thread hits that is about to make its first step: it never arrived, it was there from the start. */
+  /**
+   * What a thread hits that is about to make its first step: it never arrived, it was there from the start.
+   */
   hitAtStart(thread: number): Hits | null {
     if (this.session.hasStepped(thread) || this.starts.has(thread)) return null;
     this.starts.add(thread);

@@ -1,6 +1,6 @@
 /**
- * Why something is as it is: which step made a cache entry, a table entry, or freed a frame. Found by looking back through
- * the recorded events from a position, so the answer is right after a step back too.
+ * Why something is as it is: which step made a cache entry, a table entry, or freed a frame. Found by looking
+ * back through the recorded events from a position, so the answer is right after a step back too.
  */
 import { alignDown, entrySpan } from '../base/address';
 import { pteFrame, ptePresent } from '../machine/entry-format';
@@ -71,7 +71,10 @@ export function whereText(session: Session, recorded: Recorded): string {
   return `by ${threadName(session.vm, recorded.thread)}${fn}${place}, step ${recorded.position}`;
 }
 
-/** Why a violation is one, in a few lines: what it is, and the steps that led to it, each with its place and position. */
+/**
+ * Why a violation is one, in a few lines: what it is, and the steps that led to it, each with its place and
+ * position.
+ */
 export function explain(session: Session, finding: Finding): string[] {
   const { violation, position } = finding;
   const { vm } = session;
@@ -138,7 +141,10 @@ function usedIn(session: Session, { position, violation }: Finding): string {
   return fn === undefined || fn === null ? '' : ` in ${fn}`;
 }
 
-/** What every thread of a deadlock waits for. The state is that of the finding, so the session goes there and back. */
+/**
+ * What every thread of a deadlock waits for. The state is that of the finding, so the session goes there and
+ * back.
+ */
 function waits(session: Session, { position }: Finding): string[] {
   const now = session.position;
   session.goTo(position);

@@ -1,4 +1,7 @@
-/** Expressions of the user: conditions, watches, hovers, log messages. They are compiled as the language is, and only read. */
+/**
+ * Expressions of the user: conditions, watches, hovers, log messages. They are compiled as the language is,
+ * and only read.
+ */
 import { compileExpression } from '../language/compile';
 import type { Expr, Program, Type } from '../language/program';
 import type { Frame } from '../vm/types';

@@ -1,6 +1,7 @@
 /**
- * What a run has done, by position. A position is a number of steps made; what the step from p - 1 to p did is kept at p.
- * Everything asked about a moment is found by looking at what lies at or before it, so a step back needs no undoing here.
+ * What a run has done, by position. A position is a number of steps made; what the step from p - 1 to p did
+ * is kept at p. Everything asked about a moment is found by looking at what lies at or before it, so a step
+ * back needs no undoing here.
  */
 import type { Span } from '../base/span';
 import type { Mark } from '../base/words';

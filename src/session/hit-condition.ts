@@ -1,4 +1,7 @@
-/** Hit conditions of breakpoints: `3` (the third time), `>= 3`, `> 3`, `< 3`, `<= 3`, `% 3` (every third time). */
+/**
+ * Hit conditions of breakpoints: `3` (the third time), `>= 3`, `> 3`, `< 3`, `<= 3`, `% 3` (every third
+ * time).
+ */
 
 /** Whether a breakpoint stops at its hit number `count`, counted from 1. */
 export type HitCondition = (count: number) => boolean;

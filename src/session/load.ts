@@ -1,4 +1,7 @@
-/** From files to a program that can be run. Everything comes in as text, so that a worker needs no file system. */
+/**
+ * From files to a program that can be run. Everything comes in as text, so that a worker needs no file
+ * system.
+ */
 import { formatSpan, type Span } from '../base/span';
 import { type CompiledFile, compileModels, compileScenarioFile, type ModelSet } from '../language/compile';
 import type { Program } from '../language/program';

@@ -114,8 +114,9 @@ function toPreviousStep(session: Session, thread: number): BackMotion {
 }
 
 /**
- * Goes back until the thread is at a statement that `isWanted` accepts, then to where that statement began: it may have
- * taken several steps, and calls in between. The answer is known only when one has gone too far, so it goes forward again.
+ * Goes back until the thread is at a statement that `isWanted` accepts, then to where that statement began:
+ * it may have taken several steps, and calls in between. The answer is known only when one has gone too far,
+ * so it goes forward again.
  */
 function toStatement(session: Session, thread: number, isWanted: (place: Place) => boolean): BackMotion {
   let found: { readonly place: Place; readonly position: number } | null = null;
@@ -140,7 +141,9 @@ function toStatement(session: Session, thread: number, isWanted: (place: Place) 
   return { arrived, arrivedBeforeStart: settle };
 }
 
-/** Whether a thread was then in the statement it was found in later, and had not come round a loop in between. */
+/**
+ * Whether a thread was then in the statement it was found in later, and had not come round a loop in between.
+ */
 function isSameVisit(place: Place, found: Place): boolean {
   if (!sameStatement(place, found)) return false;
   return place.pc < found.pc || (place.pc === found.pc && !isLoop(place));

@@ -1,4 +1,7 @@
-/** Where a thread is in the code: read straight from the words of state, because it is asked for after every step. */
+/**
+ * Where a thread is in the code: read straight from the words of state, because it is asked for after every
+ * step.
+ */
 import { fromWords } from '../base/address';
 import type { Span } from '../base/span';
 import type { FunctionCode, Instruction } from '../language/program';

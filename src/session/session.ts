@@ -1,8 +1,9 @@
 /**
- * One run of a scenario that can be walked forward and back. It knows neither the Debug Adapter Protocol nor the editor.
+ * One run of a scenario that can be walked forward and back. It knows neither the Debug Adapter Protocol nor
+ * the editor.
  *
- * All state of the run is in the vm's words; the session keeps the path that led here (`history`), so that a step back is
- * an undo, and forward after back replays what was recorded until a choice is made.
+ * All state of the run is in the vm's words; the session keeps the path that led here (`history`), so that a
+ * step back is an undo, and forward after back replays what was recorded until a choice is made.
  */
 import { assert } from '../base/assert';
 import type { Program } from '../language/program';
@@ -97,7 +98,9 @@ export class Session {
     return plan.kind === 'plan' ? plan.thread : null;
   }
 
-  /** Makes the next step. `chosen` is the thread that runs in a manual schedule, and is ignored by all others. */
+  /**
+   * Makes the next step. `chosen` is the thread that runs in a manual schedule, and is ignored by all others.
+   */
   forward(chosen: number | null = null, choice = 0): Advance {
     const plan = this.plan(chosen, choice);
     if (plan.kind !== 'plan') return plan;

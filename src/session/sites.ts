@@ -1,4 +1,7 @@
-/** Places in a program's code where a breakpoint can be: where statements begin, where functions begin and return. */
+/**
+ * Places in a program's code where a breakpoint can be: where statements begin, where functions begin and
+ * return.
+ */
 import type { Span } from '../base/span';
 import type { FunctionCode, Program } from '../language/program';
 
@@ -34,7 +37,10 @@ export function filesOf(program: Program): string[] {
   return [...files].sort();
 }
 
-/** The sites of the statement that a breakpoint at a line, and perhaps a column, means. Empty if none begins there or after. */
+/**
+ * The sites of the statement that a breakpoint at a line, and perhaps a column, means. Empty if none begins
+ * there or after.
+ */
 export function sitesAt(sites: readonly Site[], line: number, column: number | null): Site[] {
   const first = sites.find(({ span }) => span.line >= line);
   if (first === undefined) return [];
@@ -55,7 +61,10 @@ export function overriddenAt(
   return program.overridden.find(inside) ?? null;
 }
 
-/** Functions that a function breakpoint names: a function, a callback of any driver, `driver.callback`, or a glob. */
+/**
+ * Functions that a function breakpoint names: a function, a callback of any driver, `driver.callback`, or a
+ * glob.
+ */
 export function functionsNamed(program: Program, pattern: string): FunctionCode[] {
   const glob = globExpression(pattern);
   return Object.values(program.functions).filter(

@@ -1,4 +1,7 @@
-/** Long runs are cut into slices, so that requests are served in between; in a worker as in the extension host. */
+/**
+ * Long runs are cut into slices, so that requests are served in between; in a worker as in the extension
+ * host.
+ */
 
 /** How long a slice may take, in milliseconds. */
 export const SLICE_MS = 10;
@@ -25,7 +28,10 @@ export async function inSlices<Result>(
   }
 }
 
-/** Goes on after the messages that wait have been served. A timer would wait for milliseconds, a promise not at all. */
+/**
+ * Goes on after the messages that wait have been served. A timer would wait for milliseconds, a promise not
+ * at all.
+ */
 function letMessagesIn(): Promise<void> {
   return new Promise(resolve => {
     const { port1, port2 } = new MessageChannel();

@@ -1,4 +1,7 @@
-/** What a run has shown, held against what its scenario expects. One schedule can show a violation, never its absence. */
+/**
+ * What a run has shown, held against what its scenario expects. One schedule can show a violation, never its
+ * absence.
+ */
 import type { PropertyId } from '../vm/types';
 import type { Session } from './session';
 
@@ -13,7 +16,10 @@ export interface Verdict {
   readonly violated: readonly PropertyId[];
 }
 
-/** The verdict at the present position of a session. `broken` says why the run could not go on to its end, if it could not. */
+/**
+ * The verdict at the present position of a session. `broken` says why the run could not go on to its end, if
+ * it could not.
+ */
 export function verdict(session: Session, broken: string | null = null): Verdict {
   const violated = [...new Set(session.findings().map(({ violation }) => violation.property))];
   const list = violated.join(', ');

@@ -1,5 +1,6 @@
 /**
- * Moves a session: plays forward or back in slices until a motion arrives or something stops it. All threads stop together.
+ * Moves a session: plays forward or back in slices until a motion arrives or something stops it. All threads
+ * stop together.
  */
 
 import type { Hits } from './breakpoints';
@@ -119,7 +120,10 @@ export class Walker {
     return this.arrived(motion.thread ?? advance.thread);
   }
 
-  /** A breakpoint on the first statement of a thread: it is hit when the thread is about to make its first step. */
+  /**
+   * A breakpoint on the first statement of a thread: it is hit when the thread is about to make its first
+   * step.
+   */
   private startHit(motion: Motion): Stop | null {
     if (this.session.breakpoints.isEmpty) return null;
     const thread = this.session.next(motion.thread);

@@ -1,6 +1,7 @@
 /**
- * Events as records, one a line of `run --json`. Callbacks, CPU TLB flushes and frees use the fields of recorded Linux
- * traces (`cb`, `probe`, `free`, `mark`), so that a run can be held against what a kernel did; the rest says what it is.
+ * Events as records, one a line of `run --json`. Callbacks, CPU TLB flushes and frees use the fields of
+ * recorded Linux traces (`cb`, `probe`, `free`, `mark`), so that a run can be held against what a kernel did;
+ * the rest says what it is.
  */
 import { PAGE_SIZE } from '../base/address';
 import type { MachineEvent } from '../machine/observer';

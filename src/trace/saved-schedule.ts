@@ -1,6 +1,7 @@
 /**
- * Saved schedules: which thread ran for how many steps, as text that survives a change of the program elsewhere. After each
- * run stands where its thread was (function and instruction), as a checksum: a replay that diverges says where.
+ * Saved schedules: which thread ran for how many steps, as text that survives a change of the program
+ * elsewhere. After each run stands where its thread was (function and instruction), as a checksum: a replay
+ * that diverges says where.
  *
  *     shootdown schedule 1
  *     scenario first
@@ -141,7 +142,10 @@ function pickRun(
   return { thread, choice: run.choice, state: { ...state, count: state.count + 1 } };
 }
 
-/** The program changed since the schedule was saved: that, or a step is not a function of the state, which is our bug. */
+/**
+ * The program changed since the schedule was saved: that, or a step is not a function of the state, which is
+ * our bug.
+ */
 function diverged(saved: SavedSchedule, run: SavedRun, what: string): { problem: string } {
   const why = 'the program is not the one the schedule was saved from';
   return { problem: `${saved.path}:${run.line}: the schedule diverges: ${what} (${why})` };

@@ -1,4 +1,6 @@
-/** The notifier tree: the callback call stack of this stop, the subscribers, and the brackets that are open. */
+/**
+ * The notifier tree: the callback call stack of this stop, the subscribers, and the brackets that are open.
+ */
 import { placeText, rangeText, threadName } from '../session/names';
 import { callbackRoundOf, type Subscriber, subscriberOf, subscribersOf } from '../session/notifier';
 import type { Session } from '../session/session';

@@ -1,4 +1,7 @@
-/** The schedule of a run as lanes: a column per agent, a row per thing that happened, the verdict and its explanation. */
+/**
+ * The schedule of a run as lanes: a column per agent, a row per thing that happened, the verdict and its
+ * explanation.
+ */
 import { explain } from '../session/causes';
 import type { Session } from '../session/session';
 import { verdict } from '../session/verdict';

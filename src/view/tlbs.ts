@@ -1,6 +1,6 @@
 /**
- * The tree of caches: per CPU the TLB and the paging-structure cache, per IOMMU the IOTLB and the walk cache, per device
- * the ATC. An entry the page tables no longer back is stale, and says why.
+ * The tree of caches: per CPU the TLB and the paging-structure cache, per IOMMU the IOTLB and the walk cache,
+ * per device the ATC. An entry the page tables no longer back is stale, and says why.
  */
 import { alignDown, PAGE_SIZE } from '../base/address';
 import type { CachedCopy } from '../machine/copies';
@@ -83,7 +83,8 @@ function copyNode(drawing: Drawing, copy: CachedCopy, seen: Map<string, number>)
     ...(fill !== null && fill.position > previous ? (['changed'] as const) : []),
   ];
   const space = copy.pasid < 0 ? '' : ` (${deviceName(vm, copy.device)}, PASID ${copy.pasid})`;
-  const key = `${copy.cache}${copy.owner}/${copy.tag}.${copy.pasid}.${copy.level}.${copy.leaf ? 'leaf' : 'table'}.${copy.address}`;
+  const tag = `${copy.tag}.${copy.pasid}.${copy.level}`;
+  const key = `${copy.cache}${copy.owner}/${tag}.${copy.leaf ? 'leaf' : 'table'}.${copy.address}`;
   const repeat = seen.get(key) ?? 0;
   seen.set(key, repeat + 1);
   return {
@@ -117,7 +118,9 @@ function history(
   return lines.join('\n');
 }
 
-/** Why a copy is stale: what the tables say now where it was made; null if they still say the same, or more. */
+/**
+ * Why a copy is stale: what the tables say now where it was made; null if they still say the same, or more.
+ */
 export function staleness(session: Session, copy: CachedCopy): string | null {
   const root = rootOf(session, copy);
   if (root < 0) return 'its address space is no longer bound';

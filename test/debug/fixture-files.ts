@@ -1,4 +1,7 @@
-/** Files for tests of sessions and of the adapter: a toy kernel, a driver, scenarios. Paths are made up, and the same everywhere. */
+/**
+ * Files for tests of sessions and of the adapter: a toy kernel, a driver, scenarios. Paths are made up, and
+ * the same everywhere.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import type { FileAccess } from '../../src/debug/host';

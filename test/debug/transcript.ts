@@ -1,6 +1,6 @@
 /**
- * Replays a transcript: the `->` lines are sent, everything that comes back is recorded. A transcript is script and
- * expectation in one file. `#` begins a line of explanation.
+ * Replays a transcript: the `->` lines are sent, everything that comes back is recorded. A transcript is
+ * script and expectation in one file. `#` begins a line of explanation.
  */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { AdapterHost } from '../../src/debug/host';
@@ -103,7 +103,8 @@ function messageLines(message: DebugProtocol.ProtocolMessage, showsCapabilities:
     return bodyLines(`<- event ${event}`, body);
   }
   const { command, success, body, message: text } = message as DebugProtocol.Response;
-  // The capabilities are the same every time: launch.txt shows them as an answer to `initialize`, the others do not.
+  // The capabilities are the same every time: launch.txt shows them as an answer to `initialize`, the others
+  // do not.
   if (command === 'initialize' && !showsCapabilities) return ['<- ok initialize ...'];
   if (success) return bodyLines(`<- ok ${command}`, body);
   return [`<- error ${command} ${body?.error?.id} ${text}`];
