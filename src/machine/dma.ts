@@ -91,6 +91,9 @@ export class Dma {
     switch (this.stage()) {
       case LOOKUP:
         if (this.device.hasFailed()) return this.abort();
+        // After an answer the device asks anew: what was not allowed before may be now, and the other way round.
+        if ((this.header() & ANSWERED) !== 0)
+          this.wires.hooks.issued(this.device.agent, this.pasid(), this.address(), this.isWrite());
         return this.device.hasAts() ? this.lookUpAtc() : this.lookUpIotlb();
       case FLIGHT:
         return this.access(value);
