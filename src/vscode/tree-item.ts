@@ -12,6 +12,8 @@ const colours = {
   changed: 'charts.blue',
 } as const;
 
+const icons = { freed: 'error', stale: 'warning', changed: null } as const;
+
 /** How a node looks. `key` keeps the ids of two sessions apart. */
 export function treeItem(node: TreeNode, key: string): vscode.TreeItem {
   // The highlight is the one way of VS Code to mark a label of a tree.
@@ -44,13 +46,12 @@ function countNodes(node: TreeNode): number {
   return node.children.reduce((sum, child) => sum + countNodes(child), node.children.length);
 }
 
+/** An entry gets the icon of its mark; what holds such an entry keeps its own icon, in the colour of the mark. */
 function icon(node: TreeNode): vscode.ThemeIcon {
-  if (node.marks.includes('freed'))
-    return new vscode.ThemeIcon('error', new vscode.ThemeColor(colours.freed));
-  if (node.marks.includes('stale'))
-    return new vscode.ThemeIcon('warning', new vscode.ThemeColor(colours.stale));
-  const changed = node.marks.includes('changed') ? new vscode.ThemeColor(colours.changed) : undefined;
-  return new vscode.ThemeIcon(node.icon, changed);
+  const mark = (['freed', 'stale', 'changed'] as const).find(each => node.marks.includes(each));
+  if (!mark) return new vscode.ThemeIcon(node.icon);
+  const id = node.children.length > 0 ? node.icon : (icons[mark] ?? node.icon);
+  return new vscode.ThemeIcon(id, new vscode.ThemeColor(colours[mark]));
 }
 
 /** A screen reader gets in words what others see in colour. */
