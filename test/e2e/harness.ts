@@ -128,6 +128,11 @@ export async function readConsole({ page }: Editor): Promise<string[]> {
   return (await page.locator('.repl .monaco-list-row').allInnerTexts()).map(oneLine);
 }
 
+/** The rows of the Problems panel, files and what is wrong in them. */
+export async function readProblems({ page }: Editor): Promise<string[]> {
+  return (await page.locator('.markers-panel .monaco-list-row').allInnerTexts()).map(oneLine);
+}
+
 /** Reads until the value is right; what was read last is in the failure. */
 export async function poll<Value>(
   read: () => Promise<Value>,
