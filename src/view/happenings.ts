@@ -49,7 +49,7 @@ interface Words {
   readonly kind?: string;
 }
 
-function words(session: Session, { event }: Recorded): Words | null {
+function words(session: Session, { event, fn }: Recorded): Words | null {
   const { vm } = session;
   switch (event.type) {
     case 'call':
@@ -58,7 +58,8 @@ function words(session: Session, { event }: Recorded): Words | null {
     case 'callback-return': {
       const range = event.start === null ? '' : ` ${rangeText(vm, event.start, event.end ?? event.start)}`;
       const arrow = event.type === 'callback' ? '>' : '<';
-      return { text: `${arrow} ${event.driver}.${event.callback}${event.type === 'callback' ? range : ''}` };
+      const name = fn ?? `${event.driver}.${event.callback}`;
+      return { text: `${arrow} ${name}${event.type === 'callback' ? range : ''}` };
     }
     case 'interrupt':
       return { text: `interrupt ${event.fn.name}` };
