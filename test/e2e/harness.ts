@@ -11,6 +11,7 @@ export async function openFile({ page }: Editor, name: string): Promise<void> {
   await page.locator('.quick-input-widget input.input').fill(name);
   await page.locator(`.quick-input-list .monaco-list-row[aria-label^="${name}"]`).first().click();
   await page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor();
+  await page.locator('.editor-instance .monaco-editor.focused').waitFor();
 }
 
 /** Runs a command by its exact title in the palette. */

@@ -1,4 +1,4 @@
-/** The language server in the real editor: a mistake is shown where it is typed, and goes when it is mended. */
+/** The language server in the real editor: a mistake is shown as it is typed, and goes when it is mended. */
 import { afterAll, afterEach, beforeAll, test } from 'vitest';
 import { type Editor, openEditor, screenshot } from './editor';
 import { openFile, poll, readProblems } from './harness';
