@@ -16,7 +16,7 @@ import { type Problem, problems } from './problems';
 import type { Program } from './program';
 import { checkReplay } from './replay';
 import { type CompiledScenario, compileScenario } from './scenario';
-import { driverScope, kernelChain, kernelScope, Scope } from './scope';
+import { driverScope, kernelChain, kernelNamed, kernelScope, Scope } from './scope';
 import type { Unit } from './unit';
 
 /** A scenario of a file. */
@@ -127,7 +127,9 @@ function readFiles(file: SourceFile, options: ScenarioOptions): Files {
     found.push(...syntax);
     isBroken ||= syntax.length > 0;
     if (!tree) return;
-    for (const node of tree.imports) {
+    // What a driver's file imports is the driver's, which compileModels looks for among the shipped drivers too.
+    const isDriverFile = source === file && !tree.declarations.some(node => node.$type === 'Scenario');
+    for (const node of isDriverFile ? [] : tree.imports) {
       const imported = options.imports(node.path ?? '');
       if (imported) read(imported);
       else {
@@ -154,7 +156,7 @@ function kernelOf(node: Scenario, options: ScenarioOptions, own: Problem[], uses
     return null;
   }
   const { kernels } = options.models;
-  const direct = Object.hasOwn(kernels, name) ? kernels[name] : undefined;
+  const direct = kernelNamed(options.models, name);
   if (direct) {
     if (choice && options.kernel === undefined) {
       uses.push({ span, definition: direct.span, name, kind: 'kernel' });

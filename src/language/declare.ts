@@ -165,7 +165,7 @@ function sizeStruct(unit: Unit, body: Body, node: StructDeclaration): void {
 
 function structCount(unit: Unit, body: Body, node: StructDeclaration): Struct['count'] {
   if (node.per !== undefined) {
-    const count = perCounts[node.per];
+    const count = Object.hasOwn(perCounts, node.per) ? perCounts[node.per] : undefined;
     if (count !== undefined) return count;
     unit.problems.push(problems.unknownPer(spanOfProperty(node, 'per'), node.per));
     return 'cpu';

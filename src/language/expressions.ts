@@ -93,7 +93,7 @@ export function lowerTarget(body: Body, node: Expression): Target {
 function lowerName(body: Body, node: NameUse): Target {
   const meaning = body.lookup(node.name);
   if (meaning) return targetOf(body, node, meaning);
-  const builtin = builtinConstants[node.name];
+  const builtin = Object.hasOwn(builtinConstants, node.name) ? builtinConstants[node.name] : undefined;
   if (builtin !== undefined) return { kind: 'value', value: { expr: constant(builtin), type: addrType } };
   if (node.name === 'current') {
     const expr: Expr = { op: 'builtin', name: 'current', args: [] };

@@ -7,7 +7,7 @@ import type { DriverModule, KernelModule, ModelSet, ModuleFunction, SourceFile }
 import { nearestName } from './names';
 import { docOf, parse, point, spanOf, spanOfProperty } from './parse';
 import { type Problem, problems } from './problems';
-import { kernelChain, kernelScope, Scope } from './scope';
+import { kernelChain, kernelNamed, kernelScope, Scope } from './scope';
 import { sameType } from './types';
 import { recordUse, type Unit } from './unit';
 
@@ -59,7 +59,7 @@ export function compileModels(
     busy.add(name);
     const extended = source.manifest?.base;
     if (extended !== undefined) compile(extended);
-    kernels[name] = compileKernel(source, models);
+    kernels[name] = compileKernel(source, models, busy);
   };
   for (const name of sources.keys()) compile(name);
   const drivers = compileDrivers(files.drivers, models, base, new Set(sources.keys()));
@@ -112,7 +112,7 @@ function readKernel(folder: string, files: readonly SourceFile[]): Kernel {
   return { name: folder, manifest, files, declarations, problems: found, isBroken };
 }
 
-function compileKernel(kernel: Kernel, models: ModelSet): KernelModule {
+function compileKernel(kernel: Kernel, models: ModelSet, waiting: ReadonlySet<string>): KernelModule {
   const { manifest, name } = kernel;
   const found = [...kernel.problems];
   const span = manifest ? spanOfProperty(manifest, 'name') : point(kernel.files[0]?.path ?? name, 1, 1);
@@ -123,11 +123,12 @@ function compileKernel(kernel: Kernel, models: ModelSet): KernelModule {
   const unit: Unit = { name, kind: 'kernel', prefix: '', scope: new Scope(below), problems: found, uses };
   if (manifest && base !== null) {
     const baseSpan = spanOfProperty(manifest, 'base');
-    const extended = models.kernels[base];
+    const extended = kernelNamed(models, base);
     if (extended) recordUse(unit, baseSpan, extended.span, base, 'kernel');
     else {
       const known = Object.keys(models.kernels);
-      const isCycle = base === name;
+      // What is being compiled further up waits for this one.
+      const isCycle = waiting.has(base);
       found.push(
         isCycle
           ? problems.kernelCycle(baseSpan, base)

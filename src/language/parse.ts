@@ -168,6 +168,8 @@ function parseRule<T extends AstNode>(text: string, path: string, rule: string):
   } catch (error) {
     // The limits above do not catch every way to nest (a chain of 'else if', of operators); the stack does.
     if (!(error instanceof RangeError)) throw error;
+    // It was left in the middle of the text, and is of no use any more.
+    parser = undefined;
     return { tree: null, problems: [problems.nestedTooDeeply(point(path, 1, 1), NESTING_MAX)] };
   }
 }
@@ -203,6 +205,8 @@ function endOfText(text: string, path: string): Span {
 }
 
 function checkLimits(text: string, path: string): Problem | undefined {
+  // As a key of a record this name means something else to JavaScript.
+  if (/\b__proto__\b/.test(text)) return problems.reservedName(point(path, 1, 1), '__proto__');
   if (text.length > TEXT_MAX) return problems.textTooLong(point(path, 1, 1), TEXT_MAX);
   let depth = 0;
   let line = 1;

@@ -47,6 +47,8 @@ const textProblems = {
   missingSemicolon: (span: Span) => error('MMU006', span, "expected ';' at the end of the statement"),
   expressionTooDeep: (span: Span, limit: number) =>
     error('MMU007', span, `the expression has more than ${limit} operators in a row, use a local variable`),
+  reservedName: (span: Span, name: string) =>
+    error('MMU008', span, `the file contains the name '${name}', which is reserved`),
 };
 
 /** Names. */
@@ -247,7 +249,7 @@ const modelProblems = {
     error('MMU108', span, `unknown driver '${name}' for kernel '${kernel}'${hint(near)}`),
   driverLacksBind: (span: Span, name: string) =>
     error('MMU109', span, `driver '${name}' lacks 'fn bind(mm: mm, device: device, pasid: int)'`),
-  importInModel: (span: Span) => error('MMU110', span, 'only scenario files have imports'),
+  importInModel: (span: Span) => error('MMU110', span, 'only files of scenarios and drivers have imports'),
   unknownImport: (span: Span, path: string) => error('MMU111', span, `cannot read '${path}'`),
   driverNeedsKernel: (span: Span, name: string) =>
     error('MMU112', span, `there is no kernel to compile driver '${name}' for`),

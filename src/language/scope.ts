@@ -140,11 +140,16 @@ export function addMembers(
   });
 }
 
+/** A kernel by its name. */
+export function kernelNamed({ kernels }: ModelSet, name: string): KernelModule | undefined {
+  return Object.hasOwn(kernels, name) ? kernels[name] : undefined;
+}
+
 /** The kernel and those it extends, the root first. Stops at a kernel that is missing or met twice. */
 export function kernelChain(models: ModelSet, name: string): KernelModule[] {
   const chain: KernelModule[] = [];
   for (let next: string | null = name; next !== null; ) {
-    const kernel: KernelModule | undefined = models.kernels[next];
+    const kernel: KernelModule | undefined = kernelNamed(models, next);
     if (!kernel || chain.includes(kernel)) break;
     chain.unshift(kernel);
     next = kernel.base;
