@@ -6,7 +6,7 @@ import { alignDown, PAGE_SIZE } from '../base/address';
 import type { CachedCopy } from '../machine/copies';
 import { pteFrame, pteHuge, ptePresent, pteWrite } from '../machine/entry-format';
 import type { CacheKind } from '../machine/observer';
-import { fillOf, freeOf, unmakeOf, whereText } from '../session/causes';
+import { Causes, whereText } from '../session/causes';
 import type { Recorded } from '../session/history';
 import { addressText, cacheText, deviceName, iommuName } from '../session/names';
 import { copyText } from '../session/scopes';
@@ -16,7 +16,7 @@ import type { TreeNode } from './tree';
 
 interface Drawing {
   readonly session: Session;
-  readonly events: readonly Recorded[];
+  readonly causes: Causes;
   readonly copies: readonly CachedCopy[];
   readonly previous: number;
   readonly filePath: FilePath;
@@ -26,7 +26,7 @@ interface Drawing {
 export function tlbNodes(session: Session, previous: number, filePath: FilePath): TreeNode[] {
   const { machine } = session.vm;
   const copies = machine.copies();
-  const drawing = { session, events: session.events(), copies, previous, filePath };
+  const drawing = { session, causes: new Causes(session.events()), copies, previous, filePath };
   const cpus = machine.cpus.map((_, cpu) => {
     const children = [
       cacheNode(drawing, 'TLB', 'tlb', cpu),
@@ -73,25 +73,28 @@ function gathered(children: readonly TreeNode[]): Marks {
 }
 
 function copyNode(drawing: Drawing, copy: CachedCopy, seen: Map<string, number>): TreeNode {
-  const { session, events, previous, filePath } = drawing;
+  const { session, causes, previous, filePath } = drawing;
   const { vm } = session;
-  const fill = fillOf(events, copy);
+  const fill = causes.fill(copy);
   const why = staleness(session, copy);
   const marks: Marks = [
     ...(copy.marked ? (['freed'] as const) : []),
     ...(why === null ? [] : (['stale'] as const)),
     ...(fill !== null && fill.position > previous ? (['changed'] as const) : []),
   ];
-  const space = copy.pasid < 0 ? '' : ` (${deviceName(vm, copy.device)}, PASID ${copy.pasid})`;
+  // An ATC is of one device; an IOMMU's caches are shared by the devices behind it.
+  const device = copy.cache === 'atc' ? '' : `${deviceName(vm, copy.device)} `;
+  const space = copy.pasid < 0 ? '' : `, ${device}PASID ${copy.pasid}`;
   const tag = `${copy.tag}.${copy.pasid}.${copy.level}`;
   const key = `${copy.cache}${copy.owner}/${tag}.${copy.leaf ? 'leaf' : 'table'}.${copy.address}`;
   const repeat = seen.get(key) ?? 0;
   seen.set(key, repeat + 1);
   return {
     id: repeat === 0 ? key : `${key}#${repeat}`,
-    label: `${addressText(vm, copy.address)}${space}`,
-    description: `${copyText(copy)}${why === null ? '' : `, stale: ${why}`}`,
-    tooltip: history(session, events, copy, fill, why),
+    // Side bars are narrow: the address first, then what matters most.
+    label: addressText(vm, copy.address),
+    description: `${copyText(copy)}${why === null ? '' : `, stale: ${why}`}${space}`,
+    tooltip: history(session, causes, copy, fill, why),
     icon: copy.leaf ? 'symbol-field' : 'list-tree',
     marks,
     origin: originOf(session, fill, filePath),
@@ -101,7 +104,7 @@ function copyNode(drawing: Drawing, copy: CachedCopy, seen: Map<string, number>)
 
 function history(
   session: Session,
-  events: readonly Recorded[],
+  causes: Causes,
   copy: CachedCopy,
   fill: Recorded | null,
   why: string | null,
@@ -110,10 +113,10 @@ function history(
   if (fill !== null) lines.push(`filled ${whereText(session, fill)}`);
   if (why !== null) {
     lines.push(`stale: ${why}`);
-    const unmade = unmakeOf(events, copy.frame);
+    const unmade = causes.unmake(copy.frame);
     if (unmade !== null) lines.push(`made stale ${whereText(session, unmade)}`);
   }
-  const freed = copy.marked ? freeOf(events, copy.frame) : null;
+  const freed = copy.marked ? causes.free(copy.frame) : null;
   if (freed !== null) lines.push(`freed ${whereText(session, freed)}`);
   return lines.join('\n');
 }

@@ -70,8 +70,8 @@ test('an entry is stale as long as the tables do not back it, also after going b
   session.goTo(stale[0] ?? 0);
   expect(staleIn(tlbNodes(session, 0, file => file))).toMatchInlineSnapshot(`
     [
-      "iotlb0/1.1.1.leaf.139637976731648 -> frame 5 W U D, stale: the page is not mapped any more",
-      "atc0/1.1.1.leaf.139637976731648 -> frame 5 W U D, stale: the page is not mapped any more",
+      "iotlb0/1.1.1.leaf.139637976731648 -> frame 5 W U D, stale: the page is not mapped any more, gpu PASID 1",
+      "atc0/1.1.1.leaf.139637976731648 -> frame 5 W U D, stale: the page is not mapped any more, PASID 1",
     ]
   `);
   // From the clear of the entry to the flush there is no position without it.
