@@ -3,6 +3,7 @@
  * back through the recorded events from a position, so the answer is right after a step back too.
  */
 import { alignDown, entrySpan } from '../base/address';
+import { FRAME_WORDS } from '../base/words';
 import { pteFrame, ptePresent } from '../machine/entry-format';
 import type { CacheKind, MachineEvent } from '../machine/observer';
 import type { Finding, Recorded } from './history';
@@ -21,47 +22,66 @@ function lastMachine(
   return null;
 }
 
-/** The step that filled the entry a cache has for an address. */
-export function fillOf(
-  events: readonly Recorded[],
-  entry: { cache: CacheKind; owner: number; address: number; frame: number; level: number },
-): Recorded | null {
-  return lastMachine(
-    events,
-    event =>
-      event.type === 'fill' &&
-      event.cache === entry.cache &&
-      event.owner === entry.owner &&
-      event.level === entry.level &&
-      event.frame === entry.frame &&
-      event.address === entry.address,
-  );
+/** What identifies a copy in a cache. */
+export interface CopyKey {
+  readonly cache: CacheKind;
+  readonly owner: number;
+  readonly address: number;
+  readonly frame: number;
+  readonly level: number;
 }
 
-/** The step that last stored an entry of a table. */
-export function storeOf(events: readonly Recorded[], frame: number, slot: number): Recorded | null {
-  return lastMachine(
-    events,
-    event => event.type === 'store-entry' && event.frame === frame && event.slot === slot,
-  );
+/**
+ * The newest step of each kind, for all entries and frames of a run up to a position. Made by one look at its
+ * events.
+ */
+export class Causes {
+  private readonly fills = new Map<string, Recorded>();
+  private readonly stores = new Map<number, Recorded>();
+  private readonly frees = new Map<number, Recorded>();
+  private readonly unmakes = new Map<number, Recorded>();
+
+  constructor(events: readonly Recorded[]) {
+    for (const recorded of events) {
+      if (recorded.event.type !== 'machine') continue;
+      const { event } = recorded.event;
+      if (event.type === 'fill') this.fills.set(keyOf(event), recorded);
+      if (event.type === 'free-frame') this.frees.set(event.frame, recorded);
+      if (event.type !== 'store-entry') continue;
+      this.stores.set(event.frame * FRAME_WORDS + event.slot, recorded);
+      if (unmakes(event.old, event.value)) this.unmakes.set(pteFrame(event.old), recorded);
+    }
+  }
+
+  /** The step that filled a copy. */
+  fill(copy: CopyKey): Recorded | null {
+    return this.fills.get(keyOf(copy)) ?? null;
+  }
+
+  /** The step that last stored an entry of a table. */
+  store(frame: number, slot: number): Recorded | null {
+    return this.stores.get(frame * FRAME_WORDS + slot) ?? null;
+  }
+
+  /** The step that last freed a frame. */
+  free(frame: number): Recorded | null {
+    return this.frees.get(frame) ?? null;
+  }
+
+  /** The step that last took a frame out of a table, or lowered the rights of the entry it is in. */
+  unmake(frame: number): Recorded | null {
+    return this.unmakes.get(frame) ?? null;
+  }
 }
 
-/** The step that last freed a frame. */
-export function freeOf(events: readonly Recorded[], frame: number): Recorded | null {
-  return lastMachine(events, event => event.type === 'free-frame' && event.frame === frame);
+function keyOf({ cache, owner, level, frame, address }: CopyKey): string {
+  return `${cache} ${owner} ${level} ${frame} ${address}`;
 }
 
-/** The step that last took a frame out of a table, or lowered the rights of the entry it is in. */
-export function unmakeOf(events: readonly Recorded[], frame: number): Recorded | null {
-  return lastMachine(
-    events,
-    event =>
-      event.type === 'store-entry' &&
-      ptePresent(event.old) &&
-      pteFrame(event.old) === frame &&
-      event.old !== event.value &&
-      !(ptePresent(event.value) && pteFrame(event.value) === frame && (event.old & ~event.value) === 0),
-  );
+/** Whether a store takes the old entry's frame away, or rights on it. */
+function unmakes(old: number, value: number): boolean {
+  if (!ptePresent(old) || old === value) return false;
+  return !(ptePresent(value) && pteFrame(value) === pteFrame(old) && (old & ~value) === 0);
 }
 
 /** `by gpu in dma_write (first.mmu:12), step 41`. */
@@ -107,7 +127,8 @@ function history(session: Session, { violation, position }: Finding): string[] {
     add(fill, `filled: the ${where} took ${addressText(vm, filled.address)} -> frame ${filled.frame}`);
   }
   if (frame !== null) {
-    const unmake = unmakeOf(events, frame);
+    const known = new Causes(events);
+    const unmake = known.unmake(frame);
     const store =
       unmake?.event.type === 'machine' && unmake.event.event.type === 'store-entry'
         ? unmake.event.event
@@ -119,7 +140,7 @@ function history(session: Session, { violation, position }: Finding): string[] {
         ? `made stale: the entry of frame ${frame} lost rights`
         : `made stale: frame ${frame} left its entry`,
     );
-    add(freeOf(events, frame), `freed: frame ${frame}`);
+    add(known.free(frame), `freed: frame ${frame}`);
   }
   return causes.sort((a, b) => a.position - b.position).map(({ text }) => text);
 }

@@ -2,7 +2,7 @@
 import { entrySpan } from '../base/address';
 import { PASIDS } from '../machine/device';
 import { formatEntry, PTE, pteDangling, pteFrame, pteHuge, ptePresent } from '../machine/entry-format';
-import { storeOf, whereText } from '../session/causes';
+import { Causes, whereText } from '../session/causes';
 import type { Recorded } from '../session/history';
 import { addressText, deviceName, mmText } from '../session/names';
 import type { Session } from '../session/session';
@@ -13,17 +13,22 @@ import type { TreeNode } from './tree';
 /** Names of the levels, by number. */
 const levelNames = ['', 'PTE', 'PMD', 'PUD', 'PGD', 'P4D'];
 const TOP_LEVEL = 4;
+/** Entries shown of one address space, and of one table: a tree of a million rows is of no use. */
+const ENTRIES_MAX = 2000;
+const ENTRIES_PER_TABLE = 128;
 
 interface Drawing {
   readonly session: Session;
   readonly events: readonly Recorded[];
+  readonly causes: Causes;
   readonly previous: number;
   readonly filePath: FilePath;
 }
 
 /** The tree. `previous` is the position of the stop before: what was stored since is marked as changed. */
 export function pageTableNodes(session: Session, previous: number, filePath: FilePath): TreeNode[] {
-  const drawing = { session, events: session.events(), previous, filePath };
+  const events = session.events();
+  const drawing = { session, events, causes: new Causes(events), previous, filePath };
   return [...mmNodes(drawing), ...iommuNodes(drawing)];
 }
 
@@ -40,7 +45,8 @@ function mmNodes(drawing: Drawing): TreeNode[] {
     const users = cpusAt(session, root);
     const loaded = users.length === 0 ? 'on no CPU' : `CR3 of ${users.join(', ')}`;
     const description = root < 0 ? 'no page table' : `root in frame ${root}, ${loaded}`;
-    const children = root < 0 ? [] : tableNodes(drawing, root, TOP_LEVEL, 0, `mm${object}`);
+    const top = { frame: root, level: TOP_LEVEL, base: 0, id: `mm${object}` };
+    const children = root < 0 ? [] : tableNodes(drawing, top, { entries: ENTRIES_MAX });
     return { ...leaf(`mm${object}`, label, 'symbol-namespace'), description, children };
   });
 }
@@ -95,52 +101,58 @@ function rootName(session: Session, root: number): string {
   return session.vm.machine.frameKind(root) === 0 ? `freed frame ${root}` : `table in frame ${root}`;
 }
 
+/**
+ * The entries of a table and what they point to. `left` counts down the rows an address space may still have.
+ */
 function tableNodes(
   drawing: Drawing,
-  frame: number,
-  level: number,
-  base: number,
-  parent: string,
+  { frame, level, base, id }: { frame: number; level: number; base: number; id: string },
+  left: { entries: number },
 ): TreeNode[] {
   const { machine } = drawing.session.vm;
   if (machine.frameKind(frame) !== 2) return [];
   const nodes: TreeNode[] = [];
+  let hidden = 0;
   for (let slot = machine.nextPopulated(frame, 0, 512); slot >= 0; ) {
-    nodes.push(entryNode(drawing, frame, slot, level, base + slot * entrySpan(level), parent));
+    if (left.entries > 0 && nodes.length < ENTRIES_PER_TABLE) {
+      left.entries--;
+      nodes.push(
+        entryNode(drawing, { frame, slot, level, address: base + slot * entrySpan(level), id }, left),
+      );
+    } else hidden++;
     slot = slot === 511 ? -1 : machine.nextPopulated(frame, slot + 1, 512);
   }
+  if (hidden > 0) nodes.push(leaf(`${id}/more`, `${hidden} more entries`, 'ellipsis'));
   return nodes;
 }
 
 function entryNode(
   drawing: Drawing,
-  frame: number,
-  slot: number,
-  level: number,
-  address: number,
-  parent: string,
+  at: { frame: number; slot: number; level: number; address: number; id: string },
+  left: { entries: number },
 ): TreeNode {
-  const { session, events, previous, filePath } = drawing;
+  const { session, causes, previous, filePath } = drawing;
+  const { frame, slot, level } = at;
   const { vm } = session;
   const value = vm.machine.readEntry(frame, slot);
   const isPointer = level > 1 && ptePresent(value) && !pteHuge(value);
-  const stored = storeOf(events, frame, slot);
+  const stored = causes.store(frame, slot);
   const marks: Marks = [
     ...(pteDangling(value) ? (['freed'] as const) : []),
     ...(stored !== null && stored.position > previous ? (['changed'] as const) : []),
   ];
-  const id = `${parent}/${slot}`;
+  const id = `${at.id}/${slot}`;
+  const below = { frame: pteFrame(value), level: level - 1, base: at.address, id };
   const name = `${levelNames[level] ?? `level ${level}`} ${slot}`;
-  const at = canonical(address);
   return {
     id,
-    label: isPointer ? name : `${name}: ${addressText(vm, at)}`,
+    label: isPointer ? name : `${name}: ${addressText(vm, canonical(at.address))}`,
     description: isPointer ? `-> table in frame ${pteFrame(value)}` : entryText(value),
     tooltip: tooltipOf(session, value, frame, slot, stored),
     icon: isPointer ? 'list-tree' : 'symbol-field',
     marks,
     origin: originOf(session, stored, filePath),
-    children: isPointer ? tableNodes(drawing, pteFrame(value), level - 1, address, id) : [],
+    children: isPointer ? tableNodes(drawing, below, left) : [],
   };
 }
 

@@ -53,7 +53,7 @@ test('no line is longer than asked for', () => {
 
 function staleIn(nodes: readonly TreeNode[]): string[] {
   return nodes.flatMap(node => [
-    ...(node.children.length === 0 && node.marks.includes('stale') ? [`${node.id} ${node.description}`] : []),
+    ...(node.children.length === 0 && node.marks.includes('stale') ? [node.id, node.description] : []),
     ...staleIn(node.children),
   ]);
 }
@@ -70,8 +70,10 @@ test('an entry is stale as long as the tables do not back it, also after going b
   session.goTo(stale[0] ?? 0);
   expect(staleIn(tlbNodes(session, 0, file => file))).toMatchInlineSnapshot(`
     [
-      "iotlb0/1.1.1.leaf.139637976731648 -> frame 5 W U D, stale: the page is not mapped any more, gpu PASID 1",
-      "atc0/1.1.1.leaf.139637976731648 -> frame 5 W U D, stale: the page is not mapped any more, PASID 1",
+      "iotlb0/1.1.1.leaf.139637976731648",
+      "-> frame 5 W U D, stale: the page is not mapped any more, gpu PASID 1",
+      "atc0/1.1.1.leaf.139637976731648",
+      "-> frame 5 W U D, stale: the page is not mapped any more, PASID 1",
     ]
   `);
   // From the clear of the entry to the flush there is no position without it.
