@@ -73,14 +73,14 @@ function modelsOption(): Option {
 
 function parseSeed(text: string): number {
   if (!/^\d{1,10}$/.test(text) || Number(text) > 0xffff_ffff) {
-    throw new InvalidArgumentError('a whole number from 0 to 4294967295 is expected');
+    throw new InvalidArgumentError('expected a whole number up to 4294967295');
   }
   return Number(text);
 }
 
 function parsePort(text: string): number {
   if (!/^\d{1,5}$/.test(text) || Number(text) > 0xffff) {
-    throw new InvalidArgumentError('a port from 0 to 65535 is expected');
+    throw new InvalidArgumentError('expected a port from 0 to 65535');
   }
   return Number(text);
 }

@@ -1,4 +1,4 @@
-/** `shootdown dap`: the debug adapter for other editors, on standard input and output or on a loopback port. */
+/** `shootdown dap`: the debug adapter for other editors, on standard streams or on a loopback port. */
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';

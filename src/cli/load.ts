@@ -46,7 +46,7 @@ async function shippedModels({ home }: Terminal): Promise<ModelSet> {
   });
 }
 
-/** `file:line:column: message [code]`, as compilers print it; without a place the message names the file itself. */
+/** `file:line:column: message [code]`, as compilers print it; without a place the message names the file. */
 export function formatProblem({ code, span, message }: RunProblem): string {
   return `${span ? `${formatSpan(span)}: ` : ''}${message} [${code}]\n`;
 }

@@ -1,6 +1,6 @@
 /**
  * Kernels and drivers on disk: where they are looked up, for the command line and for the extension alike.
- * First the scenario's folder and its `models/`, then the model path; the shipped models come last, and compiled.
+ * First the scenario's folder and its `models/`, then the model path. The shipped models come last, compiled.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -61,13 +61,13 @@ function keepFirst(drivers: Map<string, SourceFile>, file: SourceFile): void {
   if (!drivers.has(name)) drivers.set(name, file);
 }
 
-/** Files that hold the driver they are named after, and what these import; a scenario beside them is neither. */
+/** Files that hold the driver they are named after, and what these import; a scenario is neither. */
 async function readDrivers(folder: string, read: ReadText): Promise<SourceFile[]> {
   const names = (await list(folder)).filter(entry => entry.isFile() && entry.name.endsWith('.mmu'));
   const files = await Promise.all(
     names.map(async ({ name }) => {
       const path = join(folder, name);
-      // A file that is gone or unreadable is no driver; a scenario that asks for it is told that there is none.
+      // What cannot be read is no driver; a scenario that asks for it is told that there is none.
       return { path, text: await read(path).catch(() => '') };
     }),
   );

@@ -1,4 +1,4 @@
-/** `shootdown run`: plays one schedule, prints what happened, and holds it against what the scenario expects. */
+/** `shootdown run`: plays one schedule, prints what happened, and judges it by what the scenario expects. */
 import { writeFile } from 'node:fs/promises';
 import type { Program } from '../language/program';
 import { type LaunchFiles, loadRun, startSession } from '../session/load';

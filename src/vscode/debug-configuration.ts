@@ -1,4 +1,4 @@
-/** What F5 means: the scenario of the editor needs no launch.json, and one of several is found by the cursor. */
+/** What F5 means: the scenario in the editor needs no launch.json; of several, the one at the cursor. */
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { outlineScenarios, scenarioAt } from './outline';
@@ -50,7 +50,7 @@ function fromEditor(configuration: vscode.DebugConfiguration): vscode.DebugConfi
   return { ...launchConfiguration(program, undefined), ...rest, ...(type && name ? { name } : {}) };
 }
 
-/** The scenario is filled in here, so that views can name it; a wrong file is left to the adapter, which says why. */
+/** The scenario is filled in here, so that views can name it. Wrong files are left to the adapter. */
 async function withScenario(configuration: vscode.DebugConfiguration): Promise<vscode.DebugConfiguration> {
   if (configuration.scenario) return configuration;
   const uri = vscode.Uri.file(String(configuration.program));

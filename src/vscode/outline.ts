@@ -1,4 +1,4 @@
-/** Where the scenarios of a file begin and end: enough for a CodeLens and a cursor, also in a file with mistakes. */
+/** Where the scenarios of a file begin and end: enough for a CodeLens, also in a file with mistakes. */
 
 /** A scenario found in a text. Lines count from 0, both included. */
 export interface ScenarioOutline {

@@ -1,4 +1,4 @@
-/** The debug sessions of ours that run, and when one of them stopped. The views ask the sessions for all else. */
+/** The debug sessions of ours that run, and when one of them stopped. Views ask a session for all else. */
 import * as vscode from 'vscode';
 
 /** The debug type of the extension. */

@@ -3,8 +3,8 @@
 /** Text of a new scenario file. */
 export function scenarioTemplate(name: string): string {
   return `/// A device writes to a page while the process unmaps it.
-/// invalidate_range comes between the clear of the entry and the free of the page, so the device is told in time.
-/// Change the kernel to linux-3.18 and the driver to flush_in_start, and see what happens then.
+/// invalidate_range comes between the clear of the entry and the free of the page: in time.
+/// With the kernel linux-3.18 and the driver flush_in_start, nobody is told: missed-range.
 scenario ${name} {
   kernel linux-3.18+invalidate_range
   machine {

@@ -46,7 +46,7 @@ function countNodes(node: TreeNode): number {
   return node.children.reduce((sum, child) => sum + countNodes(child), node.children.length);
 }
 
-/** An entry gets the icon of its mark; what holds such an entry keeps its own icon, in the colour of the mark. */
+/** An entry gets the icon of its mark; what holds such an entry keeps its own, in the colour of the mark. */
 function icon(node: TreeNode): vscode.ThemeIcon {
   const mark = (['freed', 'stale', 'changed'] as const).find(each => node.marks.includes(each));
   if (!mark) return new vscode.ThemeIcon(node.icon);

@@ -10,15 +10,16 @@ test.each([
   [['run', 'x.mmu', 'y.mmu'], "error: too many arguments for 'run'. Expected 1 argument but got 2."],
   [
     ['run', 'x.mmu', '--seed', 'many'],
-    "error: option '--seed <number>' argument 'many' is invalid. a whole number from 0 to 4294967295 is expected",
+    "error: option '--seed <number>' argument 'many' is invalid. expected a whole number up to 4294967295",
   ],
   [
     ['run', 'x.mmu', '--schedule', 'manual'],
-    "error: option '--schedule <name>' argument 'manual' is invalid. Allowed choices are fair, random, replay.",
+    "error: option '--schedule <name>' argument 'manual' is invalid. " +
+      'Allowed choices are fair, random, replay.',
   ],
   [
     ['dap', '--port', '99999'],
-    "error: option '--port <number>' argument '99999' is invalid. a port from 0 to 65535 is expected",
+    "error: option '--port <number>' argument '99999' is invalid. expected a port from 0 to 65535",
   ],
 ])('%j', async (args, message) => {
   const { code, out, err } = await shootdown(...args);

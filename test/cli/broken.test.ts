@@ -1,4 +1,4 @@
-/** Files with a mistake: each gets a message with a place and a code, exit code 2, and never a stack trace. */
+/** Files with a mistake: each gets a message with a place and a code, and exit code 2. */
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { shootdown } from './run-command-line';
@@ -8,7 +8,7 @@ const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
   name => name.endsWith('.mmu') && !name.includes('models'),
 );
 
-/** `file:line:column: message [code]`, as editors and people find their way by; a file without scenarios has no place. */
+/** `file:line:column: message [code]`; a file without scenarios has no place for it. */
 const placed = /^[\w./+-]+\.mmu:[1-9]\d*:[1-9]\d*: \S.* \[(?:MMU\d+|set-up)\]$/;
 const empty = /^[\w./-]+\.mmu holds no scenario \[no-scenario\]$/;
 

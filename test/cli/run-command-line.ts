@@ -1,4 +1,4 @@
-/** The command line as a function: arguments in, exit code and text out. Needs the compiled models of a build. */
+/** The command line as a function: arguments in, exit code and text out. Needs the models of a build. */
 import { PassThrough } from 'node:stream';
 import { commandLine } from '../../src/cli/command-line';
 
