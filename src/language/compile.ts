@@ -128,7 +128,8 @@ function readFiles(file: SourceFile, options: ScenarioOptions): Files {
     isBroken ||= syntax.length > 0;
     if (!tree) return;
     // What a driver's file imports is the driver's, which compileModels looks for among the shipped drivers too.
-    const isDriverFile = source === file && !tree.declarations.some(node => node.$type === 'Scenario');
+    const holdsScenario = tree.declarations.some(node => node.$type === 'Scenario');
+    const isDriverFile = source === file && !holdsScenario;
     for (const node of isDriverFile ? [] : tree.imports) {
       const imported = options.imports(node.path ?? '');
       if (imported) read(imported);

@@ -91,7 +91,7 @@ export class Dma {
     switch (this.stage()) {
       case LOOKUP:
         if (this.device.hasFailed()) return this.abort();
-        // After an answer the device asks anew: what was not allowed before may be now, and the other way round.
+        // After an answer the device asks anew: what was not allowed before may be now.
         if ((this.header() & ANSWERED) !== 0)
           this.wires.hooks.issued(this.device.agent, this.pasid(), this.address(), this.isWrite());
         return this.device.hasAts() ? this.lookUpAtc() : this.lookUpIotlb();

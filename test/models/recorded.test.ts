@@ -1,7 +1,7 @@
 /**
- * Holds the models to what real kernels did: the order of callbacks, CPU flushes and frees, and the call stacks, as
- * recorded on 3.18.140 before and after the series. A compiler inlines functions, so a recorded stack must be a
- * subsequence of the model's. Frees inside one batch may come in another order.
+ * Holds the models to what real kernels did: the order of callbacks, CPU flushes and frees, and the call
+ * stacks, as recorded on 3.18.140 before and after the series. A compiler inlines functions, so a recorded
+ * stack must be a subsequence of the model's. Frees inside one batch may come in another order.
  */
 import { expect, test } from 'vitest';
 import { fromWords, PAGE_SIZE } from '../../src/base/address';
@@ -48,9 +48,11 @@ const operations = [
     name: 'munmap of 4 MiB with two page tables of its own',
     mappings: `mmap A at 0x3002000000, 4 MiB, rw  mmap N at 0x3001000000, 1 page, rw, touched
       mmap B at 0x3004000000, 1 page, rw, touched`,
-    task: 'store(A, 1); store(A + 5 pages, 1); store(A + 512 pages, 1); store(A + 1023 pages, 1); munmap(A, 4 MiB);',
+    task: `store(A, 1); store(A + 5 pages, 1); store(A + 512 pages, 1); store(A + 1023 pages, 1);
+      munmap(A, 4 MiB);`,
     recorded:
-      'START(A+0..1024) clear*4 RANGE(A+0..1024) END(A+0..1024) clear*2 flush(A+0..1024) RANGE(A+0..1024) free*6',
+      'START(A+0..1024) clear*4 RANGE(A+0..1024) END(A+0..1024) clear*2 ' +
+      'flush(A+0..1024) RANGE(A+0..1024) free*6',
   },
   {
     name: 'munmap while another thread spins on CPU 1',
