@@ -88,7 +88,8 @@ export function compileScenarioFile(file: SourceFile, options: ScenarioOptions):
         : (modules.get(kernel) ?? compileFile(file, files, kernel, options));
     if (module && kernel !== null) modules.set(kernel, module);
     const handle = makeHandle({ node, kernel: kernel ?? '', module, options, files, own, uses });
-    found.push(...own, ...handle.problems);
+    // A text that cannot be read has told its mistakes; what is missing is missing because of them.
+    if (!files.isBroken) found.push(...own, ...handle.problems);
     return handle;
   });
   for (const { unit, problems: ofFile } of modules.values()) {
@@ -127,7 +128,7 @@ function readFiles(file: SourceFile, options: ScenarioOptions): Files {
     found.push(...syntax);
     isBroken ||= syntax.length > 0;
     if (!tree) return;
-    // What a driver's file imports is the driver's, which compileModels looks for among the shipped drivers too.
+    // What a driver's file imports is the driver's: compileModels looks for it, among the shipped drivers too.
     const holdsScenario = tree.declarations.some(node => node.$type === 'Scenario');
     const isDriverFile = source === file && !holdsScenario;
     for (const node of isDriverFile ? [] : tree.imports) {
@@ -246,7 +247,7 @@ function makeHandle(input: HandleInput): ScenarioHandle {
     };
     compiled = compileWithDrivers(unit, input, module, used);
   }
-  const found = [...files.problems, ...(module?.problems ?? []), ...own];
+  const found = [...files.problems, ...(files.isBroken ? [] : [...(module?.problems ?? []), ...own])];
   for (const driver of used.values()) found.push(...driver.problems);
   let program: Program | undefined;
   const makeProgram = () => {
