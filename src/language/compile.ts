@@ -128,7 +128,7 @@ function readFiles(file: SourceFile, options: ScenarioOptions): Files {
     found.push(...syntax);
     isBroken ||= syntax.length > 0;
     if (!tree) return;
-    // What a driver's file imports is the driver's: compileModels looks for it, among the shipped drivers too.
+    // What a driver's file imports is the driver's own: compileModels looks for that.
     const holdsScenario = tree.declarations.some(node => node.$type === 'Scenario');
     const isDriverFile = source === file && !holdsScenario;
     for (const node of isDriverFile ? [] : tree.imports) {
