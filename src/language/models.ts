@@ -220,11 +220,14 @@ function missingParts(kernel: Pick<KernelModule, 'span' | 'declarations'>, scope
     const isRight = result && sameType(result, { kind: 'ref', struct: 'mm' });
     if (!isRight) found.push(problems.kernelLacks(span, 'the result mm of fn setup_process'));
   }
-  const hasFault = scope.names('values').some(name => {
+  const faults = scope.names('values').filter(name => {
     const value = scope.value(name);
     return value?.kind === 'function' && value.header.role === 'fault';
   });
-  if (!hasFault) found.push(problems.kernelLacks(span, "a 'fault fn'"));
+  if (new Set(faults).size === 0) found.push(problems.kernelLacks(span, "a 'fault fn'"));
+  if (new Set(faults).size > 1) {
+    found.push(problems.kernelLacks(span, `a single 'fault fn', it has ${faults.join(' and ')}`));
+  }
   return found;
 }
 

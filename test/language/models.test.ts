@@ -51,7 +51,8 @@ test('a kernel must have what the rest relies on', () => {
 
 test('manifests', () => {
   expect(problemsOfKernel({ small: files(kernelText, '') })).toEqual([
-    "small/kernel.mmu:1 MMU102 kernel folder 'small' has no 'kernel small { ... }', expected it in kernel.mmu",
+    "small/kernel.mmu:1 MMU102 kernel folder 'small' has no 'kernel small { ... }', " +
+      'expected it in kernel.mmu',
   ]);
   expect(problemsOfKernel({ small: files(kernelText, 'kernel tiny { }\nkernel small { }') })).toEqual([
     'small/kernel.mmu:2 MMU104 a kernel has one manifest, and this is a second',
@@ -105,7 +106,7 @@ test('a kernel extends another: overrides, additions, an alias', () => {
   expect(program?.functions['walk<zap>']?.code[0]).toMatchObject({ op: 'call', fn: 'zap' });
 });
 
-test('drivers of the base are compiled for kernels of the user, and those that rest on a replaced one', () => {
+test('drivers of the base are compiled for kernels of the user, dependants of a replaced one too', () => {
   const both = compileModels({ kernels: { more: extension }, drivers: [] }, small.models).models;
   expect(Object.keys(both.drivers).sort()).toEqual(['more/quiet', 'small/quiet']);
   const changed = files(kernelText.replace('fn zap(address: addr)', 'fn zap(address: addr, n: int)'));
@@ -117,7 +118,9 @@ test('drivers of the base are compiled for kernels of the user, and those that r
 test('a driver that fits one kernel is not a mistake of the build', () => {
   const driver = {
     path: 'picky.mmu',
-    text: `driver picky { notifier n { added(mn) { skip; } } fn bind(mm: mm, device: device, pasid: int) { skip; } }`,
+    text: `driver picky {
+      notifier n { added(mn) { skip; } }
+      fn bind(mm: mm, device: device, pasid: int) { skip; } }`,
   };
   const { models, problems } = compileModels(
     { kernels: { more: extension }, drivers: [driver] },
