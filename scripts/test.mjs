@@ -31,15 +31,15 @@ const vitest = (name, ...options) => [
 
 /** @type {Part[]} */
 const parts = [
-  { name: 'set-up', budget: 150, command: [node, 'scripts/setup.mjs'] },
+  { name: 'set-up', budget: 120, command: [node, 'scripts/setup.mjs'] },
   { name: 'generate and check types', budget: 30, command: [node, 'scripts/check.mjs', '--types'] },
   { name: 'lint and format', budget: 20, command: [node, 'scripts/check.mjs', '--style'] },
   { name: 'build', budget: 40, command: [node, 'scripts/build.mjs'] },
-  { name: 'unit, scenarios, transcripts', budget: 150, command: vitest('unit'), tests: 'unit' },
+  { name: 'unit, scenarios, transcripts', budget: 200, command: vitest('unit'), tests: 'unit' },
   { name: 'package', budget: 20, command: [node, 'scripts/package.mjs'] },
   {
     name: 'real editor',
-    budget: 190,
+    budget: 170,
     command: vitest('e2e', '--config', 'test/e2e/vitest.config.mts'),
     tests: 'e2e',
   },

@@ -90,5 +90,6 @@ test('flushing in invalidate_range_start is too early: the run ends in a use aft
     'an exception',
   );
   expect(text).toContain('use-after-free');
+  expect(await readPane(editor, 'TLBs')).toContainEqual(expect.stringMatching(/^ATC.*1 stale/));
   await picture('5-use-after-free');
 });
