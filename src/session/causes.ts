@@ -98,7 +98,7 @@ export function whereText(session: Session, recorded: Recorded): string {
 export function explain(session: Session, finding: Finding): string[] {
   const { violation, position } = finding;
   const { vm } = session;
-  const fn = usedIn(session, finding);
+  const fn = violation.fn === null ? '' : ` in ${violation.fn}`;
   const place = violation.span === null ? '' : ` (${placeText(violation.span)})`;
   const used = `found: by ${threadName(vm, violation.thread)}${fn}${place}, step ${position}`;
   const headline = `${violation.property}: ${violation.message}`;
@@ -152,14 +152,6 @@ function isAbout(
   if (frame !== null && event.frame !== frame) return false;
   if (address === null) return frame !== null;
   return alignDown(address, entrySpan(event.level)) === event.address;
-}
-
-function usedIn(session: Session, { position, violation }: Finding): string {
-  const here = session
-    .events()
-    .filter(each => each.position === position && each.thread === violation.thread);
-  const fn = here.find(each => each.fn !== null)?.fn;
-  return fn === undefined || fn === null ? '' : ` in ${fn}`;
 }
 
 /**

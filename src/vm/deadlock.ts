@@ -51,6 +51,7 @@ function violation(vm: Vm, threads: number[], waits: ReadonlyMap<number, Blocked
     thread: threads[0] ?? 0,
     address: null,
     frame: null,
+    fn: vm.frames(threads[0] ?? 0)[0]?.fn?.name ?? null,
     span: vm.frames(threads[0] ?? 0)[0]?.span ?? null,
   };
 }

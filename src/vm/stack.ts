@@ -96,6 +96,15 @@ export function currentSpan(vm: Vm, thread: number): Span | null {
   return spanAt(fn, vm.words.get(frame + 1));
 }
 
+/** Name of the innermost function of a thread; null for hardware. */
+export function currentName(vm: Vm, thread: number): string | null {
+  const base = vm.threadBase(thread);
+  const top = vm.words.get(base + THREAD.top);
+  if (top === 0) return null;
+  const { fn } = vm.functions[vm.words.get(base + THREAD.words + top - 1) - 1] as CompiledFunction;
+  return fn.name;
+}
+
 /** The instruction that the frame at a word index is at. */
 export function instructionAt(vm: Vm, frame: number): Instruction {
   const { fn } = vm.functions[vm.words.get(frame) - 1] as CompiledFunction;

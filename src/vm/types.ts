@@ -77,6 +77,8 @@ export interface Violation {
   readonly thread: number;
   readonly address: number | null;
   readonly frame: number | null;
+  /** Name of the function that was running, and the source of its statement; null for hardware. */
+  readonly fn: string | null;
   readonly span: Span | null;
 }
 

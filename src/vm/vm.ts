@@ -209,8 +209,9 @@ export class Vm {
   /** Reports a violation of the step being made. */
   violate(property: PropertyId, message: string, at?: { address?: number; frame?: number }): void {
     const span = stack.currentSpan(this, this.thread);
+    const fn = stack.currentName(this, this.thread);
     const { address = null, frame = null } = at ?? {};
-    this.violations.push({ property, message, thread: this.thread, address, frame, span });
+    this.violations.push({ property, message, thread: this.thread, address, frame, fn, span });
   }
 
   /** Sends an event to the sink, if someone listens. */

@@ -196,7 +196,7 @@ export class Monitors implements MachineHooks {
     const thread = this.vm.threads.find(({ kind }) => kind === 'device')?.id ?? 0;
     const what = `the page request of ${this.agentName(agent, pasid)} for ${formatAddress(address)}`;
     const message = `${what} is never answered`;
-    return { property: 'page-response', message, thread, address, frame: null, span: null };
+    return { property: 'page-response', message, thread, address, frame: null, fn: null, span: null };
   }
 
   private enteredDispatch(fn: FunctionCode, frame: number): void {
