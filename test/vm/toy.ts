@@ -120,17 +120,19 @@ driver bracketed {
 }
 `;
 
+const toyModels = compileModels({
+  kernels: {
+    toy: [
+      { path: 'toy/kernel.mmu', text: 'kernel toy { }' },
+      { path: 'toy/toy.mmu', text: kernel },
+    ],
+  },
+  drivers: [],
+});
+
 /** Compiles declarations and the body of a scenario in the toy kernel. */
 export function compileToy(declarations: string, body: string): Program {
-  const { models, problems } = compileModels({
-    kernels: {
-      toy: [
-        { path: 'toy/kernel.mmu', text: 'kernel toy { }' },
-        { path: 'toy/toy.mmu', text: kernel },
-      ],
-    },
-    drivers: [],
-  });
+  const { models, problems } = toyModels;
   if (problems.length > 0) throw new Error(JSON.stringify(problems.slice(0, 3), null, 1));
   const text = `${drivers}\n${declarations}\nscenario test {\n  kernel toy\n${body}\n}`;
   const compiled = compileScenarioFile({ path: 'test.mmu', text }, { models, imports: () => undefined });
