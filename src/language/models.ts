@@ -1,7 +1,7 @@
 /** Compiles kernels and drivers. */
 import { findCycles } from './call-graph';
 import { compileDeclarations } from './declare';
-import type { Declaration, Driver, File, KernelManifest } from './generated/ast';
+import type { Declaration, Driver, KernelManifest } from './generated/ast';
 import { mergeFunctions } from './link';
 import type { DriverModule, KernelModule, ModelSet, ModuleFunction, SourceFile } from './module';
 import { nearestName } from './names';
@@ -27,16 +27,22 @@ interface Kernel {
   readonly isBroken: boolean;
 }
 
-const parsed = new WeakMap<SourceFile, ReturnType<typeof parse>>();
+type ParsedFile = ReturnType<typeof parse>;
+
+/** Texts parsed last, by path: an editor asks for the same models again at every key. */
+const parsed = new Map<string, { readonly text: string; readonly result: ParsedFile }>();
+
+/** How many texts are remembered. */
+const PARSED_MAX = 256;
 
 /** Parses a file once, however many kernels it is compiled for. */
-export function parseFile(file: SourceFile): {
-  readonly tree: File | null;
-  readonly problems: readonly Problem[];
-} {
-  const known = parsed.get(file) ?? parse(file.text, file.path);
-  parsed.set(file, known);
-  return known;
+export function parseFile({ path, text }: SourceFile): ParsedFile {
+  const known = parsed.get(path);
+  if (known?.text === text) return known.result;
+  const result = parse(text, path);
+  if (parsed.size >= PARSED_MAX) parsed.clear();
+  parsed.set(path, { text, result });
+  return result;
 }
 
 /**

@@ -32,9 +32,8 @@ import {
   referencesAt,
   useAt,
 } from './analysis';
-import type { ModelFiles } from './models';
+import { type ModelFiles, parseFile } from './models';
 import type { ModelSet, SourceFile } from './module';
-import { parse } from './parse';
 import type { Problem } from './problems';
 
 /**
@@ -93,6 +92,8 @@ class Server {
   /** For each document the files that have problems because of it. */
   private readonly reported = new Map<string, Set<string>>();
   private host: ServerHost | undefined;
+  /** Read once: they come with the product. */
+  private shipped: Promise<ModelSet> | undefined;
 
   constructor(connection: Connection, makeHost: (options: unknown) => ServerHost) {
     this.connection = connection;
@@ -159,7 +160,8 @@ class Server {
     const { host } = this;
     if (!host) throw new Error('assertion failed: analyse: not initialized');
     const file = { path: pathOf(document.uri), text: document.getText() };
-    const [shipped, files] = await Promise.all([host.models(), host.readModels(viewpointOf(file.path))]);
+    this.shipped ??= host.models();
+    const [shipped, files] = await Promise.all([this.shipped, host.readModels(viewpointOf(file.path))]);
     const imports = await this.readImports(host, file);
     const kernels = Object.entries(files.kernels).map(([name, sources]) => [
       name,
@@ -190,7 +192,7 @@ class Server {
   private async readImports(host: ServerHost, file: SourceFile): Promise<Map<string, SourceFile>> {
     const found = new Map<string, SourceFile>();
     const read = async (from: SourceFile): Promise<void> => {
-      for (const { path: name } of parse(from.text, from.path).tree?.imports ?? []) {
+      for (const { path: name } of parseFile(from).tree?.imports ?? []) {
         if (!name || found.has(name)) continue;
         const path = host.resolve(from.path, name);
         const text = this.edited(path) ?? (await host.readFile(path).catch(() => undefined));
