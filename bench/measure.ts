@@ -19,7 +19,7 @@ export interface Row {
 }
 
 /** Samples of each figure, and the least time one sample of a rate takes. */
-const samples = { launches: 15, rates: 9, milliseconds: 300 };
+const samples = { launches: 9, rates: 7, milliseconds: 200 };
 
 /** Measures a scenario; `home` is the folder with `dist/` and `models/`. */
 export async function measure(home: string, program: string): Promise<Row[]> {
@@ -30,23 +30,28 @@ export async function measure(home: string, program: string): Promise<Row[]> {
     row('launch request to first stop', 'ms', launches),
     row(
       'building the initial state',
-      'ms',
-      rates(() => setUp(compiled)).map(rate => 1000 / rate),
+      'per CPU second',
+      rates(() => setUp(compiled)),
     ),
     row(
-      'steps of a straight run, without a recorder',
-      'steps/s',
+      'steps of a straight run',
+      'per CPU second',
       rates(() => straightRun(compiled)),
     ),
     row(
-      'a step and its undo',
-      'pairs/s',
+      'steps, each undone and made again',
+      'per CPU second',
       rates(() => stepsAndUndos(compiled)),
     ),
     row(
       'steps of a recorded session',
-      'steps/s',
+      'per CPU second',
       rates(() => recordedRun(compiled)),
+    ),
+    row(
+      'steps back in a recorded session',
+      'per CPU second',
+      rates(() => walkBack(compiled)),
     ),
   ];
 }
@@ -57,16 +62,35 @@ function row(what: string, unit: string, values: readonly number[]): Row {
   return { what, unit, median: at(sorted.length >> 1), least: at(0), most: at(sorted.length - 1) };
 }
 
-/** Things per second; `work` answers how many it did, and is warmed up first. */
-function rates(work: () => number): number[] {
+/** How often something was done, and the milliseconds of processor time that took. */
+interface Work {
+  readonly count: number;
+  readonly milliseconds: number;
+}
+
+/**
+ * Things per second of processor time, which does not depend on what else the machine is doing. Each sample adds up
+ * runs until it is long enough, after one run to warm up.
+ */
+function rates(work: () => Work): number[] {
   work();
   return Array.from({ length: samples.rates }, () => {
-    const start = performance.now();
     let count = 0;
-    do count += work();
-    while (performance.now() - start < samples.milliseconds);
-    return (count * 1000) / (performance.now() - start);
+    let milliseconds = 0;
+    while (milliseconds < samples.milliseconds) {
+      const done = work();
+      count += done.count;
+      milliseconds += done.milliseconds;
+    }
+    return (count * 1000) / milliseconds;
   });
+}
+
+function timed(work: () => number): Work {
+  const before = process.cpuUsage();
+  const count = work();
+  const { user, system } = process.cpuUsage(before);
+  return { count, milliseconds: (user + system) / 1000 };
 }
 
 async function compile(home: string, program: string): Promise<Program> {
@@ -79,25 +103,29 @@ async function compile(home: string, program: string): Promise<Program> {
   return loaded.program;
 }
 
-function setUp(program: Program): number {
-  new Vm(program);
-  return 1;
+function setUp(program: Program): Work {
+  return timed(() => {
+    for (let i = 0; i < 20; i++) new Vm(program);
+    return 20;
+  });
 }
 
-/** The fair order without its bookkeeping: each thread that can go on takes a step in turn. */
-function straightRun(program: Program): number {
+/** Each thread that can go on takes a step in turn, until none can. */
+function straightRun(program: Program): Work {
   const vm = new Vm(program);
-  return walk(vm, thread => vm.step(thread, 0).status === 'stepped');
+  return timed(() => walk(vm, thread => vm.step(thread, 0).status === 'stepped'));
 }
 
-function stepsAndUndos(program: Program): number {
+/** The same walk, with each step taken back once and made again. */
+function stepsAndUndos(program: Program): Work {
   const vm = new Vm(program);
-  return walk(vm, thread => {
+  const step = (thread: number) => {
     const mark = vm.words.mark();
     if (vm.step(thread, 0).status !== 'stepped') return false;
     vm.words.undo(mark);
     return vm.step(thread, 0).status === 'stepped';
-  });
+  };
+  return timed(() => walk(vm, step));
 }
 
 function walk(vm: Vm, step: (thread: number) => boolean): number {
@@ -113,10 +141,24 @@ function walk(vm: Vm, step: (thread: number) => boolean): number {
   return count;
 }
 
-function recordedRun(program: Program): number {
+/** With the history that makes a run walkable: events, call stacks, violations. */
+function recordedRun(program: Program): Work {
+  const session = new Session(program, {});
+  return timed(() => {
+    session.playToEnd();
+    return session.position;
+  });
+}
+
+/** Back to the start of a recorded run, one step at a time. */
+function walkBack(program: Program): Work {
   const session = new Session(program, {});
   session.playToEnd();
-  return session.position;
+  return timed(() => {
+    let count = 0;
+    while (session.back() !== null) count += 1;
+    return count;
+  });
 }
 
 /** Milliseconds from the launch request, sent to a new adapter with a new worker, to the stop on entry. */

@@ -330,6 +330,8 @@ function keepDrivers(
     kept.set(driver.name, kept.get(driver.name) ?? driver);
     if (!fresh.has(driver.kernel)) modules[`${driver.kernel}/${driver.name}`] = driver;
   }
+  // Parsing them is what takes long; without a kernel of the user there is no need to.
+  if (fresh.size === 0) return;
   for (const [name, { file, imports }] of kept) {
     const source = readDrivers(file, imports).drivers.find(driver => driver.name === name);
     for (const kernel of source ? fresh : []) {
