@@ -17,7 +17,8 @@ export const errors = {
   unknownRequest: (command: string) =>
     new AdapterError(1002, `the request '${command}' is not supported`, false),
   malformed: (what: string) => new AdapterError(1003, `malformed request: ${what}`, false),
-  notLaunched: () => new AdapterError(1010, 'no scenario is running'),
+  /** Not shown: clients ask for threads while a short run is just ending. */
+  notLaunched: () => new AdapterError(1010, 'no scenario is running', false),
   alreadyLaunched: () => new AdapterError(1011, 'a scenario is running already'),
   noFiles: () =>
     new AdapterError(1012, 'the launch request came without the files that the host reads for it'),

@@ -62,7 +62,10 @@ async function withScenario(configuration: vscode.DebugConfiguration): Promise<v
   const editor = activeScenarioFile();
   const line = editor?.document === document ? (editor?.selection.active.line ?? 0) : 0;
   const scenario = scenarioAt(scenarios, line)?.name;
-  return scenario ? { ...configuration, scenario } : configuration;
+  if (!scenario) return configuration;
+  // A session started without launch.json is named after what runs, once that is known.
+  const isUnnamed = configuration.name === basename(String(configuration.program));
+  return { ...configuration, scenario, ...(isUnnamed ? { name: scenario } : {}) };
 }
 
 function offerScenarios(): vscode.DebugConfiguration[] {

@@ -12,12 +12,16 @@ export function registerLanguageClient(extensionUri: vscode.Uri): vscode.Disposa
     { module, transport: TransportKind.ipc },
     {
       documentSelector: [{ scheme: 'file', language: 'mmu' }],
-      initializationOptions: { home: extensionUri.fsPath, modelPath: modelPath(undefined) },
+      initializationOptions: () => ({ home: extensionUri.fsPath, modelPath: modelPath(undefined) }),
       synchronize: { fileEvents: vscode.workspace.createFileSystemWatcher('**/*.mmu') },
     },
   );
   client.start().catch((problem: unknown) => {
     vscode.window.showErrorMessage(`Shootdown: the language server did not start: ${String(problem)}`);
   });
-  return new vscode.Disposable(() => client.dispose());
+  // The server is told its model path when it starts.
+  const settings = vscode.workspace.onDidChangeConfiguration(change => {
+    if (change.affectsConfiguration('shootdown.modelPath')) client.restart();
+  });
+  return vscode.Disposable.from(settings, new vscode.Disposable(() => client.dispose()));
 }
