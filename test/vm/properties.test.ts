@@ -221,6 +221,14 @@ describe('devices', () => {
     ]);
     expect(violated(answers, `${gpu} ${bound('walker')} ${task('unit = amd;')} ${program}`)).toEqual([]);
   });
+  test('assertion: a null device or IOMMU is followed', () => {
+    const declarations = 'var none: device  var nothing: iommu';
+    const use = (body: string): string[] => violated(declarations, `${gpu} ${bound('walker')} ${task(body)}`);
+    expect(use('var d = none; clear_gcr3(d, 1);')).toEqual(['assertion']);
+    expect(use('var d = none; invalidate_iotlb_pages(d, 1, 0, true);')).toEqual(['assertion']);
+    expect(use('var i = nothing; completion_wait(i);')).toEqual(['assertion']);
+    expect(use('var i = nothing; var p = ppr_first(i);')).toEqual(['assertion']);
+  });
   test('a device without ATS and PRI: a miss is an aborted DMA, no finding', () => {
     const process = 'process P { mmap A, 2 pages, rw bind nic, pasid 1, driver walker }';
     const body = `${nic} ${process} ${task('skip;')} device nic { dma_write(A, 7); }`;

@@ -25,10 +25,41 @@ function does(action: (vm: Vm, ...args: number[]) => void): (vm: Vm, args: reado
   });
 }
 
+/** Whether a reference to a device, IOMMU or log entry leads anywhere; a finding if not. */
+function leads(vm: Vm, what: 'device' | 'iommu' | 'ppr', reference: number): boolean {
+  const { iommus } = vm.program.scenario.machine;
+  const counts = {
+    device: iommus.reduce((count, iommu) => count + iommu.devices.length, 0),
+    iommu: iommus.length,
+    ppr: iommus.reduce((count, iommu) => count + iommu.pprLog, 0),
+  };
+  if (1 <= reference && reference <= counts[what]) return true;
+  vm.violate('assertion', `${reference === 0 ? 'NULL' : reference} is followed where a ${what} is needed`);
+  return false;
+}
+
+/** A builtin whose first argument must lead to a device, IOMMU or log entry; 0 if it does not. */
+function on(what: 'device' | 'iommu' | 'ppr', action: Action): (vm: Vm, args: readonly Expr[]) => Eval {
+  return values((vm, reference = 0, ...rest) =>
+    leads(vm, what, reference) ? action(vm, reference, ...rest) : 0,
+  );
+}
+
+/** The same for a statement with no result. */
+function tell(what: 'device' | 'iommu', action: (vm: Vm, ...args: number[]) => void) {
+  return on(what, (vm, ...args) => {
+    action(vm, ...args);
+    return 0;
+  });
+}
+
 /** Queues a command; waits for room when the queue is full. */
-function queues(action: (vm: Vm, ...args: number[]) => boolean): (vm: Vm, args: readonly Expr[]) => Eval {
-  return does((vm, ...args) => {
-    if (action(vm, ...args)) return;
+function queues(
+  what: 'device' | 'iommu',
+  action: (vm: Vm, ...args: number[]) => boolean,
+): (vm: Vm, args: readonly Expr[]) => Eval {
+  return does((vm, reference = 0, ...rest) => {
+    if (!leads(vm, what, reference) || action(vm, reference, ...rest)) return;
     const agents = vm.threads.filter(thread => thread.kind === 'commands').map(thread => thread.id);
     vm.block('waits for room in the command queue', agents);
   });
@@ -104,7 +135,10 @@ export function interruptHandlers(vm: Vm): number[] {
 
 /** CPU, device and IOMMU builtins. */
 export const hardwareBuiltins = {
-  load_cr3: does((vm, cpu = 0, root = 0) => vm.machine.loadCr3(cpu - 1, root - 1)),
+  load_cr3: does((vm, cpu = 0, root = 0) => {
+    if (1 <= cpu && cpu <= vm.program.scenario.machine.cpus) vm.machine.loadCr3(cpu - 1, root - 1);
+    else vm.violate('assertion', 'load_cr3: NULL is no CPU');
+  }),
   invlpg: does((vm, address = 0) => {
     const cpu = cpuOf(vm, 'invlpg');
     if (cpu >= 0) vm.machine.invlpg(cpu, address);
@@ -116,17 +150,21 @@ export const hardwareBuiltins = {
   send_ipi: does((vm, cpu = 0, fn = 0) => {
     const bit = interruptHandlers(vm).indexOf(fn - 1);
     const index = vm.layout.pendingInterrupts + cpu - 1;
-    if (cpu > 0) vm.words.put(index, vm.words.get(index) | (1 << bit));
+    if (1 <= cpu && cpu <= vm.program.scenario.machine.cpus)
+      vm.words.put(index, vm.words.get(index) | (1 << bit));
+    else vm.violate('assertion', 'send_ipi: NULL is no CPU');
   }),
   load: access(false),
   store: access(true),
   dma_read: dma(false),
   dma_write: dma(true),
-  device_iommu: values((vm, device = 0) => (device > 0 ? vm.machine.iommuOf(device - 1) + 1 : 0)),
-  has_ats: values((vm, device = 0) => (vm.machine.hasAts(device - 1) ? 1 : 0)),
-  set_gcr3: does((vm, device = 0, pasid = 0, root = 0) => vm.machine.setGcr3(device - 1, pasid, root - 1)),
-  clear_gcr3: does((vm, device = 0, pasid = 0) => vm.machine.clearGcr3(device - 1, pasid)),
-  invalidate_iommu_pages: queues((vm, device = 0, pasid = 0, address = 0, all = 0, pde = 0) =>
+  device_iommu: on('device', (vm, device = 0) => vm.machine.iommuOf(device - 1) + 1),
+  has_ats: on('device', (vm, device = 0) => (vm.machine.hasAts(device - 1) ? 1 : 0)),
+  set_gcr3: tell('device', (vm, device = 0, pasid = 0, root = 0) =>
+    vm.machine.setGcr3(device - 1, pasid, root - 1),
+  ),
+  clear_gcr3: tell('device', (vm, device = 0, pasid = 0) => vm.machine.clearGcr3(device - 1, pasid)),
+  invalidate_iommu_pages: queues('device', (vm, device = 0, pasid = 0, address = 0, all = 0, pde = 0) =>
     vm.machine.queueInvalidatePages(
       vm.machine.iommuOf(device - 1),
       device - 1,
@@ -136,21 +174,21 @@ export const hardwareBuiltins = {
       pde !== 0,
     ),
   ),
-  invalidate_iotlb_pages: queues((vm, device = 0, pasid = 0, address = 0, all = 0) =>
+  invalidate_iotlb_pages: queues('device', (vm, device = 0, pasid = 0, address = 0, all = 0) =>
     vm.machine.queueInvalidateIotlb(device - 1, pasid, address, all !== 0),
   ),
-  completion_wait: queues((vm, iommu = 0) => vm.machine.queueCompletionWait(iommu - 1, vm.thread)),
+  completion_wait: queues('iommu', (vm, iommu = 0) => vm.machine.queueCompletionWait(iommu - 1, vm.thread)),
   completion_done: values(vm => (vm.machine.completionDone(vm.thread) ? 1 : 0)),
-  complete_ppr: queues((vm, device = 0, pasid = 0, tag = 0, status = 0) =>
+  complete_ppr: queues('device', (vm, device = 0, pasid = 0, tag = 0, status = 0) =>
     vm.machine.queueCompletePpr(device - 1, pasid, tag, status),
   ),
-  ppr_pending: values((vm, iommu = 0) => (vm.machine.pprCount(iommu - 1) > 0 ? 1 : 0)),
-  ppr_first: values((vm, iommu = 0) => vm.machine.pprFirst(iommu - 1) + 1),
-  ppr_device: values((vm, ppr = 0) => vm.machine.pprFields(ppr - 1).device + 1),
-  ppr_pasid: values((vm, ppr = 0) => vm.machine.pprFields(ppr - 1).pasid),
-  ppr_address: values((vm, ppr = 0) => vm.machine.pprFields(ppr - 1).address),
-  ppr_tag: values((vm, ppr = 0) => vm.machine.pprFields(ppr - 1).tag),
-  ppr_write: values((vm, ppr = 0) => (vm.machine.pprFields(ppr - 1).write ? 1 : 0)),
-  ppr_last: values((vm, ppr = 0) => (vm.machine.pprFields(ppr - 1).last ? 1 : 0)),
-  ppr_consume: does((vm, iommu = 0) => vm.machine.pprConsume(iommu - 1)),
+  ppr_pending: on('iommu', (vm, iommu = 0) => (vm.machine.pprCount(iommu - 1) > 0 ? 1 : 0)),
+  ppr_first: on('iommu', (vm, iommu = 0) => vm.machine.pprFirst(iommu - 1) + 1),
+  ppr_device: on('ppr', (vm, ppr = 0) => vm.machine.pprFields(ppr - 1).device + 1),
+  ppr_pasid: on('ppr', (vm, ppr = 0) => vm.machine.pprFields(ppr - 1).pasid),
+  ppr_address: on('ppr', (vm, ppr = 0) => vm.machine.pprFields(ppr - 1).address),
+  ppr_tag: on('ppr', (vm, ppr = 0) => vm.machine.pprFields(ppr - 1).tag),
+  ppr_write: on('ppr', (vm, ppr = 0) => (vm.machine.pprFields(ppr - 1).write ? 1 : 0)),
+  ppr_last: on('ppr', (vm, ppr = 0) => (vm.machine.pprFields(ppr - 1).last ? 1 : 0)),
+  ppr_consume: tell('iommu', (vm, iommu = 0) => vm.machine.pprConsume(iommu - 1)),
 };
