@@ -18,12 +18,15 @@ export interface Row {
   readonly unit: string;
 }
 
+type Path = Session['steps'];
+
 /** Samples of each figure, and the least time one sample of a rate takes. */
 const samples = { launches: 9, rates: 7, milliseconds: 200 };
 
 /** Measures a scenario; `home` is the folder with `dist/` and `models/`. */
 export async function measure(home: string, program: string): Promise<Row[]> {
   const compiled = await compile(home, program);
+  const path = pathOf(compiled);
   const launches: number[] = [];
   for (let i = 0; i < samples.launches; i++) launches.push(await launch(home, program));
   return [
@@ -36,12 +39,12 @@ export async function measure(home: string, program: string): Promise<Row[]> {
     row(
       'steps of a straight run',
       'per CPU second',
-      rates(() => straightRun(compiled)),
+      rates(() => straightRun(compiled, path)),
     ),
     row(
       'steps, each undone and made again',
       'per CPU second',
-      rates(() => stepsAndUndos(compiled)),
+      rates(() => stepsAndUndos(compiled, path)),
     ),
     row(
       'steps of a recorded session',
@@ -110,35 +113,33 @@ function setUp(program: Program): Work {
   });
 }
 
-/** Each thread that can go on takes a step in turn, until none can. */
-function straightRun(program: Program): Work {
-  const vm = new Vm(program);
-  return timed(() => walk(vm, thread => vm.step(thread, 0).status === 'stepped'));
+/** The path of a run: what the scheduler chose, so that choosing is not measured. */
+function pathOf(program: Program): Path {
+  const session = new Session(program, {});
+  session.playToEnd();
+  return session.steps;
 }
 
-/** The same walk, with each step taken back once and made again. */
-function stepsAndUndos(program: Program): Work {
+function straightRun(program: Program, path: Path): Work {
   const vm = new Vm(program);
-  const step = (thread: number) => {
-    const mark = vm.words.mark();
-    if (vm.step(thread, 0).status !== 'stepped') return false;
-    vm.words.undo(mark);
-    return vm.step(thread, 0).status === 'stepped';
-  };
-  return timed(() => walk(vm, step));
+  return timed(() => {
+    for (const { thread, choice } of path) vm.step(thread, choice);
+    return path.length;
+  });
 }
 
-function walk(vm: Vm, step: (thread: number) => boolean): number {
-  let count = 0;
-  for (let moved = true; moved; ) {
-    moved = false;
-    for (const { id } of vm.threads) {
-      if (!step(id)) continue;
-      count += 1;
-      moved = true;
+/** The same path, with each step taken back once and made again. */
+function stepsAndUndos(program: Program, path: Path): Work {
+  const vm = new Vm(program);
+  return timed(() => {
+    for (const { thread, choice } of path) {
+      const mark = vm.words.mark();
+      vm.step(thread, choice);
+      vm.words.undo(mark);
+      vm.step(thread, choice);
     }
-  }
-  return count;
+    return path.length;
+  });
 }
 
 /** With the history that makes a run walkable: events, call stacks, violations. */
