@@ -3,9 +3,10 @@ import { alignDown, entrySpan, fromWords, highWord, lowWord, tableIndex } from '
 import { unreachable } from '../base/assert';
 import { type Builtin, builtins } from '../language/builtins';
 import type { Expr, FunctionCode, Instruction, Place } from '../language/program';
+import { argument } from './builtins/maker';
 import { builtinFor } from './builtins/table';
-import { type Access, compileExpr, compilePlace, type Eval } from './expressions';
-import { FRAME_HEADER, THREAD } from './layout';
+import { type Access, compileExpr, compilePlace } from './expressions';
+import { THREAD } from './layout';
 import { mightSleep } from './locks';
 import * as stack from './stack';
 import type { Vm } from './vm';
@@ -161,7 +162,7 @@ function resume(vm: Vm, fn: FunctionCode, result: number): void {
   const instruction = stack.instructionAt(vm, vm.frame);
   if (fn.role === 'fault') {
     if (result !== 0 || instruction.op !== 'builtin') return;
-    const address = compileExpr(vm, instruction.args[0] as Expr)();
+    const address = compileExpr(vm, argument(instruction.args, 0))();
     vm.emit({ type: 'sigsegv', thread: vm.thread, address });
     resultOf(vm, instruction)?.write(0);
     vm.words.put(vm.frame + 1, instruction.next);
@@ -305,22 +306,4 @@ export function pushInterrupt(vm: Vm, thread: number, cpu: number, functionIndex
   const compiled = vm.functions[functionIndex];
   if (compiled !== undefined) vm.emit({ type: 'interrupt', thread, cpu, fn: compiled.fn });
   stack.push(vm, thread, functionIndex, []);
-}
-
-/** Word index of the caller's frame of the current one, or -1. */
-export function callerFrame(vm: Vm): number {
-  const caller = vm.words.get(vm.frame + FRAME_HEADER - 1);
-  return caller === 0 ? -1 : vm.threadBase(vm.thread) + THREAD.words + caller - 1;
-}
-
-/** The evaluation of an argument, for builtins that take a place. */
-export function placeOf(expr: Expr): Place {
-  if (expr.op === 'local' || expr.op === 'global' || expr.op === 'field' || expr.op === 'element')
-    return expr;
-  throw new Error(`expected a variable, found ${expr.op}`);
-}
-
-/** Evaluations of all arguments. */
-export function evaluations(vm: Vm, args: readonly Expr[]): Eval[] {
-  return args.map(arg => compileExpr(vm, arg));
 }

@@ -3,24 +3,13 @@ import { addressBelow, alignDown, alignUp, entrySpan } from '../../base/address'
 import type { Expr } from '../../language/program';
 import { flushWorkqueue, queueWork } from '../agents';
 import { type Access, compileExpr, compilePlace, type Eval } from '../expressions';
-import { evaluations, placeOf } from '../instructions';
 import type { Vm } from '../vm';
-
-/** A builtin over the values of its arguments. */
-function values(action: (vm: Vm, ...args: number[]) => number): (vm: Vm, args: readonly Expr[]) => Eval {
-  return (vm, args) => {
-    const evaluate = evaluations(vm, args);
-    return () => action(vm, ...evaluate.map(each => each()));
-  };
-}
+import { argument, type BuiltinMaker, placeOf, values } from './maker';
 
 /** A builtin that reads and writes one variable in one go; `rest` are the values of the other arguments. */
-function update(
-  place: number,
-  action: (vm: Vm, variable: Access, rest: number[]) => number,
-): (vm: Vm, args: readonly Expr[]) => Eval {
+function update(place: number, action: (vm: Vm, variable: Access, rest: number[]) => number): BuiltinMaker {
   return (vm, args) => {
-    const variable = compilePlace(vm, placeOf(args[place] as Expr));
+    const variable = compilePlace(vm, placeOf(argument(args, place)));
     const others = args.filter((_, index) => index !== place).map(arg => compileExpr(vm, arg));
     return () =>
       action(
@@ -42,7 +31,7 @@ function add(by: number): (vm: Vm, variable: Access) => number {
 type ListAction = (vm: Vm, base: number, list: Access, items: number[]) => number;
 
 /** A builtin over a list, whose word 0 is the count and whose items follow. */
-function onList(action: ListAction): (vm: Vm, args: readonly Expr[]) => Eval {
+function onList(action: ListAction): BuiltinMaker {
   return update(0, (vm, list, items) => {
     const base = list.address();
     return base < 0 ? 0 : action(vm, base, list, items);
@@ -100,9 +89,9 @@ function positionOf(vm: Vm, base: number, item: number): number {
 }
 
 function freeObject(vm: Vm, args: readonly Expr[]): Eval {
-  const [argument] = args;
-  const object = compileExpr(vm, argument as Expr);
-  const struct = structOf(argument as Expr);
+  const what = argument(args, 0);
+  const object = compileExpr(vm, what);
+  const struct = structOf(what);
   return () => {
     const where = vm.layout.structs.get(struct);
     const value = object();

@@ -1,29 +1,12 @@
 /**
  * Builtins that talk to hardware: CPU registers and TLBs, user accesses, DMA, the IOMMU's tables and queues.
  */
-import type { Expr } from '../../language/program';
-import { compileExpr, type Eval } from '../expressions';
-import { evaluations, STAY, SWITCHED } from '../instructions';
+import { compileExpr } from '../expressions';
+import { STAY, SWITCHED } from '../instructions';
 import { THREAD } from '../layout';
 import * as stack from '../stack';
 import type { Vm } from '../vm';
-
-type Action = (vm: Vm, ...args: number[]) => number;
-
-function values(action: Action): (vm: Vm, args: readonly Expr[]) => Eval {
-  return (vm, args) => {
-    const evaluate = evaluations(vm, args);
-    return () => action(vm, ...evaluate.map(each => each()));
-  };
-}
-
-/** A statement with no result. */
-function does(action: (vm: Vm, ...args: number[]) => void): (vm: Vm, args: readonly Expr[]) => Eval {
-  return values((vm, ...args) => {
-    action(vm, ...args);
-    return 0;
-  });
-}
+import { type Action, argument, type BuiltinMaker, does, values } from './maker';
 
 /** Whether a reference to a device, IOMMU or log entry leads anywhere; a finding if not. */
 function leads(vm: Vm, what: 'device' | 'iommu' | 'ppr', reference: number): boolean {
@@ -39,7 +22,7 @@ function leads(vm: Vm, what: 'device' | 'iommu' | 'ppr', reference: number): boo
 }
 
 /** A builtin whose first argument must lead to a device, IOMMU or log entry; 0 if it does not. */
-function on(what: 'device' | 'iommu' | 'ppr', action: Action): (vm: Vm, args: readonly Expr[]) => Eval {
+function on(what: 'device' | 'iommu' | 'ppr', action: Action): BuiltinMaker {
   return values((vm, reference = 0, ...rest) =>
     leads(vm, what, reference) ? action(vm, reference, ...rest) : 0,
   );
@@ -54,10 +37,7 @@ function tell(what: 'device' | 'iommu', action: (vm: Vm, ...args: number[]) => v
 }
 
 /** Queues a command; waits for room when the queue is full. */
-function queues(
-  what: 'device' | 'iommu',
-  action: (vm: Vm, ...args: number[]) => boolean,
-): (vm: Vm, args: readonly Expr[]) => Eval {
+function queues(what: 'device' | 'iommu', action: (vm: Vm, ...args: number[]) => boolean): BuiltinMaker {
   return does((vm, reference = 0, ...rest) => {
     if (!leads(vm, what, reference) || action(vm, reference, ...rest)) return;
     const agents = vm.threads.filter(thread => thread.kind === 'commands').map(thread => thread.id);
@@ -74,9 +54,9 @@ function cpuOf(vm: Vm, what: string): number {
 }
 
 /** One step of a user access. An interrupt that is pending is taken first; a fault calls the fault entry. */
-function access(write: boolean): (vm: Vm, args: readonly Expr[]) => Eval {
+function access(write: boolean): BuiltinMaker {
   return (vm, args) => {
-    const address = compileExpr(vm, args[0] as Expr);
+    const address = compileExpr(vm, argument(args, 0));
     const value = args[1] === undefined ? (): number => 0 : compileExpr(vm, args[1]);
     const fault = Object.values(vm.program.functions).find(fn => fn.role === 'fault');
     const entry = fault === undefined ? undefined : vm.functionIndex.get(fault.key);
@@ -103,9 +83,9 @@ function access(write: boolean): (vm: Vm, args: readonly Expr[]) => Eval {
 }
 
 /** One step of a DMA: translation, and as a step of its own the access. */
-function dma(write: boolean): (vm: Vm, args: readonly Expr[]) => Eval {
+function dma(write: boolean): BuiltinMaker {
   return (vm, args) => {
-    const address = compileExpr(vm, args[0] as Expr);
+    const address = compileExpr(vm, argument(args, 0));
     const value = args[1] === undefined ? (): number => 0 : compileExpr(vm, args[1]);
     return () => {
       const thread = vm.threads[vm.thread];

@@ -1,15 +1,16 @@
 /** Builtins for locks and for the context a thread runs in. */
 import type { Expr } from '../../language/program';
 import { type Access, compilePlace, type Eval } from '../expressions';
-import { placeOf, STAY } from '../instructions';
+import { STAY } from '../instructions';
 import { THREAD } from '../layout';
 import * as locks from '../locks';
 import type { Vm } from '../vm';
+import { argument, type BuiltinMaker, placeOf } from './maker';
 
 type LockAction = (vm: Vm, index: number, name: string) => void;
 
 /** A builtin that acts on one lock. */
-function onLock(action: LockAction): (vm: Vm, args: readonly Expr[]) => Eval {
+function onLock(action: LockAction): BuiltinMaker {
   return (vm, args) => {
     const place = lockPlace(vm, args);
     return () => {
@@ -21,9 +22,7 @@ function onLock(action: LockAction): (vm: Vm, args: readonly Expr[]) => Eval {
 }
 
 /** A builtin that acts on one lock and says whether it did. */
-function askLock(
-  action: (vm: Vm, index: number, name: string) => boolean,
-): (vm: Vm, args: readonly Expr[]) => Eval {
+function askLock(action: (vm: Vm, index: number, name: string) => boolean): BuiltinMaker {
   return (vm, args) => {
     const place = lockPlace(vm, args);
     return () => {
@@ -34,9 +33,7 @@ function askLock(
 }
 
 function lockPlace(vm: Vm, args: readonly Expr[]): Access {
-  const [first] = args;
-  if (first === undefined) throw new Error('a lock builtin has no argument');
-  return compilePlace(vm, placeOf(first));
+  return compilePlace(vm, placeOf(argument(args, 0)));
 }
 
 /** `page#12.ptl`: the object is named too, so that two locks of a class are told apart. */
@@ -51,7 +48,7 @@ function lockName(vm: Vm, place: Access, index: number): string {
   return place.name;
 }
 
-function context(field: number, by: number): (vm: Vm, args: readonly Expr[]) => Eval {
+function context(field: number, by: number): BuiltinMaker {
   return vm => () => {
     locks.addTo(vm, field, by);
     return 0;
@@ -102,6 +99,10 @@ export const lockBuiltins = {
   local_irq_enable: context(THREAD.irqOff, -1),
   preempt_disable: context(THREAD.atomic, 1),
   preempt_enable: context(THREAD.atomic, -1),
+  irqs_disabled:
+    (vm: Vm): Eval =>
+    () =>
+      vm.words.get(vm.threadBase(vm.thread) + THREAD.irqOff) > 0 ? 1 : 0,
   might_sleep:
     (vm: Vm): Eval =>
     () => {

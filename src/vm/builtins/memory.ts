@@ -3,23 +3,12 @@
  * 512 + slot.
  */
 import { tableIndex } from '../../base/address';
-import type { Expr } from '../../language/program';
 import * as format from '../../machine/entry-format';
-import type { Eval } from '../expressions';
-import { evaluations } from '../instructions';
 import type { Vm } from '../vm';
-
-type Action = (vm: Vm, ...args: number[]) => number;
-
-function values(action: Action): (vm: Vm, args: readonly Expr[]) => Eval {
-  return (vm, args) => {
-    const evaluate = evaluations(vm, args);
-    return () => action(vm, ...evaluate.map(each => each()));
-  };
-}
+import { type Action, type BuiltinMaker, values } from './maker';
 
 /** A builtin whose first argument must not be null. */
-function checked(name: string, action: Action): (vm: Vm, args: readonly Expr[]) => Eval {
+function checked(name: string, action: Action): BuiltinMaker {
   return values((vm, first = 0, ...rest) => {
     if (first > 0) return action(vm, first, ...rest);
     vm.violate('assertion', `${name}: NULL is followed`);

@@ -6,10 +6,8 @@ import type { Vm } from '../vm';
 import { dataBuiltins } from './data';
 import { hardwareBuiltins } from './hardware';
 import { lockBuiltins } from './locks';
+import type { BuiltinMaker } from './maker';
 import { memoryBuiltins } from './memory';
-
-/** Makes the closure of one use of a builtin. */
-export type BuiltinMaker = (vm: Vm, args: readonly Expr[]) => Eval;
 
 let makers: Readonly<Record<BuiltinName, BuiltinMaker>> | undefined;
 
