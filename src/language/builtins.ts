@@ -73,13 +73,13 @@ export const builtins = {
     result: null,
     access: 'atomic',
     blocks: 'spin',
-    doc: 'Turns interrupts off, then takes a spinlock.',
+    doc: 'Turns interrupts off, then takes a spinlock. Nests, as spin_lock_irqsave does.',
   },
   spin_unlock_irq: {
     params: ['place:spinlock'],
     result: null,
     access: 'atomic',
-    doc: 'Releases a spinlock, then turns interrupts on.',
+    doc: 'Releases a spinlock, then turns interrupts on if that was the outermost.',
   },
   mutex_lock: {
     params: ['place:mutex'],
@@ -148,6 +148,12 @@ export const builtins = {
   },
   local_irq_disable: { params: [], result: null, access: 'pure', doc: 'Turns interrupts off on this CPU.' },
   local_irq_enable: { params: [], result: null, access: 'pure', doc: 'Turns interrupts on on this CPU.' },
+  irqs_disabled: {
+    params: [],
+    result: 'bool',
+    access: 'pure',
+    doc: 'Whether interrupts are off for the calling thread.',
+  },
   preempt_disable: { params: [], result: null, access: 'pure', doc: 'Forbids preemption, and so sleeping.' },
   preempt_enable: { params: [], result: null, access: 'pure', doc: 'Allows preemption again.' },
   might_sleep: {
