@@ -72,8 +72,8 @@ interface Work {
 }
 
 /**
- * Things per second of processor time, which does not depend on what else the machine is doing. Each sample adds up
- * runs until it is long enough, after one run to warm up.
+ * Things per second of processor time, which depends little on what else the machine is doing. Each sample
+ * adds up runs until it is long enough, after one run to warm up.
  */
 function rates(work: () => Work): number[] {
   work();

@@ -35,7 +35,9 @@ test.each(files)('%s is refused with a message', async name => {
   if (!seenWhenChecked.includes(name)) {
     expect(await shootdown('run', path)).toEqual({ code: 2, out: '', err });
   }
-  await expect(err).toMatchFileSnapshot(`broken/${name.replace(/\.mmu$/, '.txt')}`);
+  // Lines of shipped models move when the models change.
+  const stable = err.replace(/^(linux-[^:]+):\d+:\d+/gm, '$1');
+  await expect(stable).toMatchFileSnapshot(`broken/${name.replace(/\.mmu$/, '.txt')}`);
 });
 
 test('with --json, check prints one problem a line', async () => {
