@@ -16,14 +16,17 @@ import { FRAME_WORDS } from '../base/words';
 import { FRAME_MAX, POISON, PTE, pteFrame } from './entry-format';
 import type { Wires } from './wires';
 
-/** Values of `frameKind`. */
+/** Kind of a free frame. */
 export const FREE = 0;
+/** Kind of a frame with data. */
 export const DATA = 1;
+/** Kind of a frame with a page table. */
 export const TABLE = 2;
 
 const KIND_MASK = 15;
 const REFERENCE = 16;
-const LEVEL_MAX = 5;
+/** Highest level of a table. */
+export const LEVEL_MAX = 5;
 
 /** Frames and their allocator. */
 export class Frames {
@@ -44,7 +47,7 @@ export class Frames {
     this.meta = layout.reserve(count);
   }
 
-  /** 0 free (also for a number beyond memory), 1 data, 2 table. */
+  /** `FREE` (also for a number beyond memory), `DATA` or `TABLE`. */
   kind(frame: number): number {
     return Math.min(this.state(frame), TABLE);
   }
@@ -122,6 +125,11 @@ export class Frames {
     if (page === undefined) return -1;
     for (let slot = from; slot < end; slot++) if (page[slot] !== 0) return slot;
     return -1;
+  }
+
+  /** Whether no frame is free. */
+  isFull(): boolean {
+    return this.wires.words.get(this.lowest) >= this.count;
   }
 
   /** Whether a pointer to this frame made now is a pointer to a freed one. */

@@ -146,7 +146,7 @@ export class Machine {
     for (const device of this.devices) device.markFrame(frame);
   }
 
-  /** 0 free, 1 data, 2 table. */
+  /** `FREE`, `DATA` or `TABLE`. */
   frameKind(frame: number): number {
     return this.frames.kind(frame);
   }

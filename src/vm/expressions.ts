@@ -79,11 +79,11 @@ function compileBinary(vm: Vm, expr: Expr & { readonly op: 'binary' }): Eval {
   const below = expr.address ? addressBelow : (a: number, b: number) => a < b;
   switch (expr.fn) {
     case '+':
-      return () => left() + right();
+      return () => exact(vm, left() + right());
     case '-':
-      return () => left() - right();
+      return () => exact(vm, left() - right());
     case '*':
-      return () => left() * right();
+      return () => exact(vm, left() * right());
     case '/':
       return () => divide(vm, left(), right());
     case '%':
@@ -93,9 +93,9 @@ function compileBinary(vm: Vm, expr: Expr & { readonly op: 'binary' }): Eval {
     case '|':
       return () => bitwise(left(), right(), (a, b) => a | b);
     case '<<':
-      return () => left() * 2 ** right();
+      return () => exact(vm, left() * 2 ** right());
     case '>>':
-      return () => Math.floor(left() / 2 ** right());
+      return () => exact(vm, Math.floor(left() / 2 ** right()));
     case '==':
       return () => (left() === right() ? 1 : 0);
     case '!=':
@@ -111,6 +111,13 @@ function compileBinary(vm: Vm, expr: Expr & { readonly op: 'binary' }): Eval {
     default:
       return unreachable(expr.fn);
   }
+}
+
+/** Numbers are exact up to 53 bits. A result beyond is a finding, and counts as 0. */
+function exact(vm: Vm, value: number): number {
+  if (Number.isSafeInteger(value)) return value;
+  vm.violate('assertion', 'a result is no whole number of at most 53 bits');
+  return 0;
 }
 
 function divide(vm: Vm, left: number, right: number): number {

@@ -29,6 +29,8 @@ export function push(vm: Vm, thread: number, functionIndex: number, args: readon
   const { fn } = vm.functions[functionIndex] as CompiledFunction;
   if (depth >= STACK_FRAMES) {
     vm.violate('assertion', `stack-overflow: ${fn.name} would be frame ${depth + 1} of ${STACK_FRAMES}`);
+    // The thread stays at its call: it would be made again for ever.
+    vm.limit = `the stack of ${vm.threads[thread]?.name ?? '?'} holds ${STACK_FRAMES} frames and is full`;
     return false;
   }
   const top = words.get(base + THREAD.top);

@@ -5,7 +5,6 @@
  * word indices)
  * or scratch of the step being made. `step` tries one step of one thread; nothing is written when it blocks.
  */
-import { assert } from '../base/assert';
 import { Layout } from '../base/layout';
 import type { Span } from '../base/span';
 import { Words } from '../base/words';
@@ -21,9 +20,11 @@ import { Monitors } from './monitors/monitors';
 import * as stack from './stack';
 import type { Blocked, Frame, PropertyId, StepResult, Subscriber, Thread, Violation, VmEvent } from './types';
 
-/** Steps a joined (atomic) run may make, and steps the set-up of a scenario may take. */
+/** Instructions an atomic block may take, and steps the set-up of a scenario. */
 const JOINED_MAX = 10_000;
 const SETUP_STEPS_MAX = 5_000_000;
+/** Words of state besides the contents of frames: beyond, making them would fail in ways of its own. */
+const FIXED_WORDS_MAX = 2 ** 26;
 
 /** The initial state of a scenario could not be built. */
 export class SetupError extends Error {
@@ -81,6 +82,10 @@ export class Vm {
     );
     this.layout = layOut(program, this.threads, layout);
     this.monitors = new Monitors(this, layout);
+    if (layout.size > FIXED_WORDS_MAX) {
+      const text = `the state would take ${layout.size} words, expected at most ${FIXED_WORDS_MAX}`;
+      throw new SetupError(`${text}: make pools, lists and arrays smaller`, scenario.span);
+    }
     this.words = new Words(layout.size, scenario.machine.frames);
     this.machine.attach(this.words, this.monitors);
     const functions = Object.values(program.functions);
@@ -271,7 +276,10 @@ export class Vm {
     const compiled = this.functions[stack.functionAt(this)] as CompiledFunction;
     let pc = this.words.get(this.frame + 1);
     for (let steps = 0; ; steps++) {
-      assert(steps < JOINED_MAX, `step: an atomic block of ${compiled.fn.name} does not end`);
+      if (steps >= JOINED_MAX) {
+        this.limit = `an atomic block of ${compiled.fn.name} takes more than ${JOINED_MAX} instructions`;
+        return 'stepped';
+      }
       const executor = compiled.code[pc] as Executor;
       const next = executor.run();
       if (this.why !== null || next === BLOCKED) return 'blocked';
@@ -304,20 +312,22 @@ export class Vm {
     stack.push(this, thread, this.functionIndex.get(this.program.scenario.setup) as number, []);
     for (let steps = 0; this.words.get(this.threadBase(thread) + THREAD.depth) > 0; steps++) {
       const span = stack.currentSpan(this, thread);
-      if (steps > SETUP_STEPS_MAX)
-        throw new SetupError('the initial state takes too many steps to build', span);
+      if (steps > SETUP_STEPS_MAX) throw this.setUpError('it takes too many steps', span);
       const result = this.setUpStep(thread);
       const found = result.violations[0];
-      if (found !== undefined)
-        throw new SetupError(`building the initial state: ${found.message}`, found.span);
-      if (result.limit !== null) throw new SetupError(`building the initial state: ${result.limit}`, span);
+      if (found !== undefined) throw this.setUpError(found.message, found.span);
+      if (result.limit !== null) throw this.setUpError(result.limit, span);
       if (result.status !== 'stepped')
-        throw new SetupError(
-          `building the initial state waits for ever: ${this.why?.text ?? 'finished'}`,
-          span,
-        );
+        throw this.setUpError(`it waits for ever: ${this.why?.text ?? 'finished'}`, span);
     }
     this.words.forget();
+  }
+
+  /** What goes wrong when memory has run out is mostly the work of that. */
+  private setUpError(text: string, span: Span | null): SetupError {
+    const { frames } = this.machine;
+    const cause = frames.isFull() ? `all ${frames.count} frames are in use, raise 'frames': ` : '';
+    return new SetupError(`building the initial state: ${cause}${text}`, span);
   }
 
   /** A step of the set-up; hardware works off its queues when the code waits for it. */

@@ -4,7 +4,7 @@ import type { Expr } from '../../language/program';
 import { flushWorkqueue, queueWork } from '../agents';
 import { type Access, compileExpr, compilePlace, type Eval } from '../expressions';
 import type { Vm } from '../vm';
-import { argument, type BuiltinMaker, placeOf, values } from './maker';
+import { argument, type BuiltinMaker, isLevel, placeOf, values } from './maker';
 
 /** A builtin that reads and writes one variable in one go; `rest` are the values of the other arguments. */
 function update(place: number, action: (vm: Vm, variable: Access, rest: number[]) => number): BuiltinMaker {
@@ -39,6 +39,10 @@ function onList(action: ListAction): BuiltinMaker {
 }
 
 function insertAt(vm: Vm, base: number, list: Access, item: number, position: number): number {
+  if (item === 0) {
+    vm.violate('assertion', `NULL is added to ${list.name}`);
+    return 0;
+  }
   const capacity = list.type.kind === 'list' ? list.type.capacity : 0;
   const count = vm.words.get(base);
   if (count >= capacity) {
@@ -113,6 +117,14 @@ function structOf(expr: Expr): string {
   throw new Error('free: the argument is not an object of a struct');
 }
 
+function aligns(action: (address: number, size: number) => number): BuiltinMaker {
+  return values((vm, address = 0, size = 0) => {
+    if (size > 0) return action(address, size);
+    vm.violate('assertion', `an address is aligned to ${size} bytes`);
+    return address;
+  });
+}
+
 const bit = (cpu: number): number => (cpu > 0 ? 1 << (cpu - 1) : 0);
 
 /** Variables, sets, lists, objects, addresses, work. */
@@ -166,11 +178,12 @@ export const dataBuiltins = {
   list_length: onList((vm, base) => vm.words.get(base)),
   list_clear: onList(clearList),
   free: freeObject,
-  align_down: values((_, address = 0, size = 1) => alignDown(address, size)),
-  align_up: values((_, address = 0, size = 1) => alignUp(address, size)),
+  align_down: aligns(alignDown),
+  align_up: aligns(alignUp),
   min: values((_, a = 0, b = 0) => (addressBelow(b, a) ? b : a)),
   max: values((_, a = 0, b = 0) => (addressBelow(a, b) ? b : a)),
-  addr_end: values((_, address = 0, end = 0, level = 1) => {
+  addr_end: values((vm, address = 0, end = 0, level = 1) => {
+    if (!isLevel(vm, 'addr_end', level)) return end;
     const boundary = alignDown(address, entrySpan(level)) + entrySpan(level);
     return addressBelow(boundary - 1, end - 1) ? boundary : end;
   }),

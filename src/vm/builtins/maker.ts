@@ -1,5 +1,6 @@
 /** How a builtin becomes a closure: its arguments are compiled once, and evaluated each time it runs. */
 import type { Expr, Place } from '../../language/program';
+import { LEVEL_MAX } from '../../machine/frames';
 import { compileExpr, type Eval } from '../expressions';
 import type { Vm } from '../vm';
 
@@ -23,6 +24,13 @@ export function does(action: (vm: Vm, ...args: number[]) => void): BuiltinMaker 
     action(vm, ...args);
     return 0;
   });
+}
+
+/** Whether there are page tables of this level; a finding if not. */
+export function isLevel(vm: Vm, name: string, level: number): boolean {
+  if (1 <= level && level <= LEVEL_MAX) return true;
+  vm.violate('assertion', `${name}: ${level} is no level of a page table`);
+  return false;
 }
 
 /** The argument of this number. The language has counted them, so it is there. */

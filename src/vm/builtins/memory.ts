@@ -3,9 +3,11 @@
  * 512 + slot.
  */
 import { tableIndex } from '../../base/address';
+import { FRAME_WORDS } from '../../base/words';
 import * as format from '../../machine/entry-format';
+import { FREE } from '../../machine/frames';
 import type { Vm } from '../vm';
-import { type Action, type BuiltinMaker, values } from './maker';
+import { type Action, type BuiltinMaker, isLevel, values } from './maker';
 
 /** A builtin whose first argument must not be null. */
 function checked(name: string, action: Action): BuiltinMaker {
@@ -23,9 +25,16 @@ function entry(name: string, action: (vm: Vm, frame: number, slot: number, ...re
   });
 }
 
+/** Whether a page has a word of this number; a finding if not. */
+function isWord(vm: Vm, name: string, word: number): boolean {
+  if (0 <= word && word < FRAME_WORDS) return true;
+  vm.violate('assertion', `${name}: a page has no word ${word}`);
+  return false;
+}
+
 function freePage(vm: Vm, page: number): number {
   const frame = page - 1;
-  if (vm.machine.frameKind(frame) === 0) {
+  if (vm.machine.frameKind(frame) === FREE) {
     vm.violate('assertion', `free_page: page ${frame} is free already`, { frame });
     return 0;
   }
@@ -46,17 +55,22 @@ function entryAt(vm: Vm, table: number, address: number): number {
 export const memoryBuiltins = {
   alloc_page: values(vm => vm.machine.allocData() + 1),
   alloc_page_nowait: values(vm => (vm.choose(2, ['ok', 'fails']) === 1 ? 0 : vm.machine.allocData() + 1)),
-  alloc_table: values((vm, level = 1) => vm.machine.allocTable(level) + 1),
+  alloc_table: values((vm, level = 0) =>
+    isLevel(vm, 'alloc_table', level) ? vm.machine.allocTable(level) + 1 : 0,
+  ),
   free_page: checked('free_page', freePage),
   table_page: values((_, table = 0) => table),
   null_page: values(() => 0),
   copy_page_word: checked('copy_page_word', (vm, to = 0, from = 0, word = 0) => {
-    vm.machine.writeWord(to - 1, word, vm.machine.readWord(from - 1, word));
+    if (isWord(vm, 'copy_page_word', word))
+      vm.machine.writeWord(to - 1, word, vm.machine.readWord(from - 1, word));
     return 0;
   }),
-  read_word: checked('read_word', (vm, page = 0, word = 0) => vm.machine.readWord(page - 1, word)),
+  read_word: checked('read_word', (vm, page = 0, word = 0) =>
+    isWord(vm, 'read_word', word) ? vm.machine.readWord(page - 1, word) : 0,
+  ),
   write_word: checked('write_word', (vm, page = 0, word = 0, value = 0) => {
-    vm.machine.writeWord(page - 1, word, value);
+    if (isWord(vm, 'write_word', word)) vm.machine.writeWord(page - 1, word, value);
     return 0;
   }),
   entry_at: checked('entry_at', entryAt),
