@@ -13,10 +13,11 @@ import type { Declarations, DriverModule, ModelSet, SourceFile, Use } from './mo
 import { nearestName } from './names';
 import { docOf, spanOf, spanOfProperty } from './parse';
 import { type Problem, problems } from './problems';
-import type { Program } from './program';
+import type { Program, ScenarioCode } from './program';
 import { checkReplay } from './replay';
 import { type CompiledScenario, compileScenario } from './scenario';
 import { driverScope, kernelChain, kernelNamed, kernelScope, Scope } from './scope';
+import { THREADS_MAX, threadsOf } from './threads';
 import type { Unit } from './unit';
 
 /** A scenario of a file. */
@@ -252,14 +253,18 @@ function makeHandle(input: HandleInput): ScenarioHandle {
   let program: Program | undefined;
   const makeProgram = () => {
     assert(compiled !== undefined && module !== undefined, 'program: the scenario has problems');
-    program ??= linkScenario(compiled, module, [...used.values()], options.models, kernel);
+    const parts = partsOf(module, [...used.values()], options.models, kernel);
+    const { code, functions, globals } = compiled;
+    program ??= link({ kernel, parts, scenario: code, functions, globals });
     return program;
   };
   const errors = () => distinct(found).filter(({ severity }) => severity === 'error');
-  if (compiled && errors().length === 0 && compiled.code.replay.length > 0) {
-    const ofReplay = checkReplay(makeProgram());
-    own.push(...ofReplay);
-    found.push(...ofReplay);
+  if (compiled && module && errors().length === 0) {
+    const parts = partsOf(module, [...used.values()], options.models, kernel);
+    const late = checkThreads(compiled.code, parts);
+    if (compiled.code.replay.length > 0) late.push(...checkReplay(makeProgram()));
+    own.push(...late);
+    found.push(...late);
   }
   const problemsOf = errors();
   return {
@@ -318,20 +323,22 @@ function compileWithDrivers(
   return compileScenario(unit, node, kernel, { find, names: () => [...available.keys()] });
 }
 
-function linkScenario(
-  compiled: CompiledScenario,
+/** What a scenario is linked from, in the order of precedence. */
+function partsOf(
   module: FileModule,
   drivers: readonly DriverModule[],
   models: ModelSet,
   kernel: string,
-): Program {
-  const parts: Part[] = [
-    ...kernelChain(models, kernel),
-    ...drivers,
-    { name: module.unit.name, declarations: module.declarations },
-  ];
-  const { code, functions, globals } = compiled;
-  return link({ kernel, parts, scenario: code, functions, globals });
+): Part[] {
+  const own = { name: module.unit.name, declarations: module.declarations };
+  return [...kernelChain(models, kernel), ...drivers, own];
+}
+
+function checkThreads(scenario: ScenarioCode, parts: readonly Part[]): Problem[] {
+  const workqueues = parts.flatMap(({ declarations }) => declarations.workqueues);
+  const daemons = parts.flatMap(({ declarations }) => declarations.daemons);
+  const { length } = threadsOf({ scenario, workqueues, daemons });
+  return length > THREADS_MAX ? [problems.tooManyThreads(scenario.span, length, THREADS_MAX)] : [];
 }
 
 export type { CompiledExpression } from './evaluate';

@@ -1,4 +1,5 @@
 /** Compiles one expression in the scope of a stopped function: for watches, hovers and conditions. */
+import { devicesOf } from '../machine/config';
 import { processPrefix } from './accesses';
 import { Body } from './body';
 import { lowerExpression } from './expressions';
@@ -120,11 +121,9 @@ function addScenario(scope: Scope, program: Program): void {
   scenario.machine.iommus.forEach(({ name }, index) => {
     add(name, 1 + index, { kind: 'iommu' });
   });
-  scenario.machine.iommus
-    .flatMap(({ devices }) => devices)
-    .forEach(({ name }, index) => {
-      add(name, 1 + index, { kind: 'device' });
-    });
+  devicesOf(scenario.machine).forEach(({ name }, index) => {
+    add(name, 1 + index, { kind: 'device' });
+  });
   for (const global of program.globals) {
     if (!global.name.startsWith(processPrefix)) continue;
     const name = global.name.slice(processPrefix.length);

@@ -1,6 +1,12 @@
 /** The `machine { ... }` of a scenario. */
 import { assert } from '../base/assert';
-import type { DeviceConfig, IommuConfig, MachineConfig } from '../machine/config';
+import {
+  DEVICES_MAX,
+  type DeviceConfig,
+  devicesOf,
+  type IommuConfig,
+  type MachineConfig,
+} from '../machine/config';
 import type { Device, Iommu, Machine, Setting } from './generated/ast';
 import { nearestName } from './names';
 import { numberOf } from './numbers';
@@ -43,12 +49,17 @@ const deviceSettings = {
 export function machineOf(unit: Unit, node: Machine | undefined): MachineConfig {
   const values = readSettings(unit, node?.settings ?? [], machineSettings);
   const names = new Set<string>();
+  const iommus = (node?.iommus ?? []).map(iommu => iommuOf(unit, iommu, names));
+  const count = devicesOf({ iommus }).length;
+  if (node && count > DEVICES_MAX) {
+    unit.problems.push(problems.badSize(spanOf(node), 'number of devices', count, 0, DEVICES_MAX));
+  }
   return {
     cpus: values.cpus,
     frames: values.frames,
     tlb: values.tlb,
     pagingStructureCache: values['paging-structure-cache'],
-    iommus: (node?.iommus ?? []).map(iommu => iommuOf(unit, iommu, names)),
+    iommus,
   };
 }
 

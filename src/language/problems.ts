@@ -297,6 +297,13 @@ const scenarioProblems = {
     error('MMU135', span, `unknown thread '${name}', expected one of ${quoted(known)}`),
   unknownReplayFunction: (span: Span, name: string, near?: string) =>
     error('MMU136', span, `no function or callback is named '${name}'${hint(near)}`),
+  tooManyThreads: (span: Span, count: number, max: number) =>
+    error(
+      'MMU138',
+      span,
+      `the scenario has ${count} threads, expected at most ${max}: ` +
+        'fewer tasks, cpus, device programs, IOMMUs, or devices with ATS',
+    ),
   nothingRuns: (span: Span, name: string) =>
     warning('MMU137', span, `scenario '${name}' has neither a task nor a device program`),
 };

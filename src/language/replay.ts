@@ -6,6 +6,7 @@ import { numberOf } from './numbers';
 import { spanOf, spanOfProperty } from './parse';
 import { type Problem, problems } from './problems';
 import type { Program, ReplayStep } from './program';
+import { threadsOf } from './threads';
 import type { Unit } from './unit';
 
 /** The lines of a replay. Threads and functions are checked when the program is linked. */
@@ -39,25 +40,9 @@ function countOf(unit: Unit, node: ReplayLine): number {
   return value ?? 0;
 }
 
-/** Names of all threads of a program, as replays and the debugger use them. */
-export function threadNames(program: Program): string[] {
-  const { machine, tasks, devices } = program.scenario;
-  const iommus = machine.iommus.flatMap(({ name }) => [`${name} commands`, `${name} ppr`]);
-  const hardware = machine.iommus.flatMap(iommu => iommu.devices.map(({ name }) => `${name} ats`));
-  return [
-    ...tasks.map(({ name }) => name),
-    ...devices.map(({ fn }) => fn.slice(fn.lastIndexOf('.') + 1)),
-    ...hardware,
-    ...iommus,
-    ...Array.from({ length: machine.cpus }, (_, cpu) => `cpu${cpu} irq`),
-    ...program.workqueues.map(({ name }) => `kworker/${name}`),
-    ...program.daemons.map(({ name }) => name),
-  ];
-}
-
 /** Checks the names in a replay against the linked program. */
 export function checkReplay(program: Program): Problem[] {
-  const threads = threadNames(program);
+  const threads = threadsOf(program).map(({ shortName }) => shortName);
   const functions = new Set<string>(program.callbacks.map(({ name }) => name));
   for (const { name, key } of Object.values(program.functions)) functions.add(name).add(key);
   const found: Problem[] = [];

@@ -1,6 +1,6 @@
 /** Compiles one scenario: its machine, processes, tasks, device programs, and what is expected of it. */
 import type { Span } from '../base/span';
-import type { MachineConfig } from '../machine/config';
+import { devicesOf, type MachineConfig } from '../machine/config';
 import { processPrefix } from './accesses';
 import { Body } from './body';
 import { compileFunction, synthesize } from './functions';
@@ -129,11 +129,9 @@ function nameMachine(unit: Unit, machine: MachineConfig, span: Span): void {
   machine.iommus.forEach(({ name }, index) => {
     add(name, 'iommu', index);
   });
-  machine.iommus
-    .flatMap(({ devices }) => devices)
-    .forEach(({ name }, index) => {
-      add(name, 'device', index);
-    });
+  devicesOf(machine).forEach(({ name }, index) => {
+    add(name, 'device', index);
+  });
 }
 
 /** A process is a hidden global that holds its mm; the set-up fills it. */
@@ -245,7 +243,7 @@ function pasidOf(unit: Unit, use: Binding['pasid']): number {
 
 /** Reference of a device, 0 if there is none of this name. */
 function checkDevice({ unit, machine }: Work, span: Span, name: string): number {
-  const devices = machine.iommus.flatMap(iommu => iommu.devices.map(device => device.name));
+  const devices = devicesOf(machine).map(device => device.name);
   const index = devices.indexOf(name);
   if (index < 0) unit.problems.push(problems.unknownDevice(span, name, nearestName(name, devices)));
   else {

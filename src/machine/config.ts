@@ -8,6 +8,14 @@ export interface MachineConfig {
   readonly iommus: readonly IommuConfig[];
 }
 
+/** Devices of a machine: commands and log entries name one in eight bits. */
+export const DEVICES_MAX = 256;
+
+/** The devices behind all IOMMUs; the number of a device is its index here. */
+export function devicesOf({ iommus }: Pick<MachineConfig, 'iommus'>): DeviceConfig[] {
+  return iommus.flatMap(({ devices }) => devices);
+}
+
 /** One IOMMU and the devices behind it. */
 export interface IommuConfig {
   readonly name: string;

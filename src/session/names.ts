@@ -37,8 +37,7 @@ export function iommuName(vm: Vm, index: number): string {
 
 /** Name of a device by its index among all devices. */
 export function deviceName(vm: Vm, index: number): string {
-  const devices = vm.program.scenario.machine.iommus.flatMap(iommu => iommu.devices);
-  return devices[index]?.name ?? `device ${index}`;
+  return vm.machine.devices[index]?.config.name ?? `device ${index}`;
 }
 
 /** Name of a thread. */

@@ -54,18 +54,13 @@ function unitScope(session: Session, thread: number): ScopeOf | null {
   const { kind, cpu, index } = vm.threads[thread] ?? { kind: 'task', cpu: null, index: 0 };
   if (cpu !== null) return { name: 'CPU', hint: null, list: () => cpuRows(vm, cpu) };
   if (kind === 'device') {
-    const run = session.program.scenario.devices[index];
-    const device = devicesOf(vm).indexOf(run?.device ?? '');
+    const device = vm.machine.programs[index]?.device.index ?? -1;
     return { name: 'Device', hint: null, list: () => deviceRows(vm, device) };
   }
   if (kind === 'ats') return { name: 'Device', hint: null, list: () => deviceRows(vm, index) };
   if (kind === 'commands' || kind === 'ppr')
     return { name: 'IOMMU', hint: null, list: () => iommuRows(vm, index) };
   return null;
-}
-
-function devicesOf(vm: Vm): string[] {
-  return vm.program.scenario.machine.iommus.flatMap(iommu => iommu.devices.map(({ name }) => name));
 }
 
 function rootText(root: number): string {

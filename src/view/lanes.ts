@@ -2,10 +2,11 @@
  * The schedule of a run as lanes: a column per agent, a row per thing that happened, the verdict and its
  * explanation.
  */
+
+import type { Thread } from '../language/threads';
 import { explain } from '../session/causes';
 import type { Session } from '../session/session';
 import { verdict } from '../session/verdict';
-import type { Thread } from '../vm/types';
 import { type Happened, happenings } from './happenings';
 
 /** Rows shown; the middle of longer runs is left out. */

@@ -1,9 +1,10 @@
 /** Threads without code of their own: interrupts of a CPU, kworkers, and the agents of IOMMUs and devices. */
+import type { Thread } from '../language/threads';
 import { interruptHandlers } from './builtins/hardware';
 import { pushInterrupt } from './instructions';
 import { THREAD } from './layout';
 import * as stack from './stack';
-import type { StepResult, Thread } from './types';
+import type { StepResult } from './types';
 import type { Vm } from './vm';
 
 /** One step of a thread that has no frame. */

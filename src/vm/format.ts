@@ -54,7 +54,7 @@ export function formatValue(vm: Vm, type: Type, value: number): string {
     case 'task':
       return value === 0 ? 'null' : (vm.threads[value - 1]?.name ?? `${value}`);
     case 'device':
-      return value === 0 ? 'null' : (deviceNames(vm)[value - 1] ?? `${value}`);
+      return value === 0 ? 'null' : (vm.machine.devices[value - 1]?.config.name ?? `${value}`);
     case 'iommu':
       return value === 0 ? 'null' : (vm.program.scenario.machine.iommus[value - 1]?.name ?? `${value}`);
     case 'ppr':
@@ -81,11 +81,6 @@ export function formatMapped(vm: Vm, address: number): string {
   if (pages > 0) parts.push(pages === 1 ? '1 page' : `${pages} pages`);
   if (bytes > 0) parts.push(`${bytes} bytes`);
   return `${parts.join(' + ')} (${formatAddress(address)})`;
-}
-
-/** Names of all devices, in the order of their numbers. */
-export function deviceNames(vm: Vm): string[] {
-  return vm.program.scenario.machine.iommus.flatMap(iommu => iommu.devices.map(device => device.name));
 }
 
 function cpus(mask: number): string {

@@ -1,10 +1,10 @@
 /**
  * Where everything of a program lies in the fixed words of state. Computed once per program, never changes.
  */
-import { assert } from '../base/assert';
 import type { Layout } from '../base/layout';
 import { type Program, type Struct, typeWords } from '../language/program';
-import type { Thread, ThreadKind } from './types';
+import type { Thread } from '../language/threads';
+import { devicesOf } from '../machine/config';
 
 /** Frames a thread's stack holds. */
 export const STACK_FRAMES = 32;
@@ -69,48 +69,6 @@ export interface StructLayout {
   readonly inUse: number | null;
 }
 
-/**
- * The threads of a program, in the order of the thread list. Tasks come first: `task` values are 1 + thread
- * id.
- */
-export function threadsOf(program: Program): Thread[] {
-  const threads: Thread[] = [];
-  const add = (
-    kind: ThreadKind,
-    index: number,
-    name: string,
-    shortName = name,
-    cpu: number | null = null,
-  ): void => {
-    threads.push({ id: threads.length, name, shortName, kind, cpu, index });
-  };
-  const { scenario } = program;
-  for (const [index, task] of scenario.tasks.entries())
-    add('task', index, `${task.name} [${task.process}] cpu${task.cpu}`, task.name, task.cpu);
-  for (let cpu = 0; cpu < scenario.machine.cpus; cpu++)
-    add('cpu', cpu, `cpu${cpu} irq`, `cpu${cpu} irq`, cpu);
-  for (const [index, queue] of program.workqueues.entries()) add('kworker', index, `kworker/${queue.name}`);
-  for (const [index, daemon] of program.daemons.entries()) add('daemon', index, daemon.name);
-  const seen = new Map<string, number>();
-  for (const [index, run] of scenario.devices.entries()) {
-    const count = (seen.get(run.device) ?? 0) + 1;
-    seen.set(run.device, count);
-    add('device', index, count === 1 ? run.device : `${run.device}#${count}`);
-  }
-  let device = 0;
-  for (const iommu of scenario.machine.iommus)
-    for (const config of iommu.devices) {
-      if (config.atc > 0) add('ats', device, `${config.name} ats`);
-      device++;
-    }
-  for (const [index, iommu] of scenario.machine.iommus.entries()) {
-    add('commands', index, `${iommu.name} commands`);
-    add('ppr', index, `${iommu.name} ppr`);
-  }
-  assert(threads.length <= 32, 'threadsOf: more than 32 threads');
-  return threads;
-}
-
 /** Reserves the regions of a program after those the machine has reserved. */
 export function layOut(program: Program, threads: readonly Thread[], layout: Layout): StateLayout {
   const { scenario } = program;
@@ -144,7 +102,7 @@ function objectCount(struct: Struct, program: Program, threadCount: number): num
     case 'iommu':
       return machine.iommus.length;
     case 'device':
-      return machine.iommus.reduce((count, iommu) => count + iommu.devices.length, 0);
+      return devicesOf(machine).length;
     case 'task':
       return threadCount;
     default:

@@ -6,7 +6,7 @@
 
 import { formatSpan } from '../base/span';
 import type { ReplayStep } from '../language/program';
-import type { Thread } from './types';
+import { isHardware, type Thread } from '../language/threads';
 import type { Vm } from './vm';
 
 /** What a scheduler remembers between two steps: plain data. */
@@ -133,10 +133,11 @@ function reached(
 
 /** A hardware agent that can go on, if a thread waits for nothing but hardware: it gets what it asked for. */
 function hardwareFor(vm: Vm, thread: number): Thread | undefined {
-  const isHardware = (id: number): boolean => ['ats', 'commands', 'ppr'].includes(vm.threads[id]?.kind ?? '');
+  const agents = vm.threads.filter(isHardware);
   const waitsFor = vm.blocked(thread)?.waitsFor ?? [];
-  if (waitsFor.length === 0 || !waitsFor.every(isHardware)) return undefined;
-  return vm.threads.find(({ id }) => isHardware(id) && vm.choiceCount(id).count > 0);
+  if (waitsFor.length === 0 || !waitsFor.every(other => agents.some(({ id }) => id === other)))
+    return undefined;
+  return agents.find(({ id }) => vm.choiceCount(id).count > 0);
 }
 
 /** Whether a function goes by this name: its own, with its driver's, or that of the callback it is. */

@@ -24,23 +24,6 @@ export const propertyIds = [
 /** Id of a property, as in `expect violated ID` and in exception breakpoints. */
 export type PropertyId = (typeof propertyIds)[number];
 
-/** Kinds of threads. Hardware agents are threads too: one can see, step and freeze them. */
-export type ThreadKind = 'task' | 'kworker' | 'daemon' | 'cpu' | 'device' | 'ats' | 'commands' | 'ppr';
-
-/** A thread. Ids are indices into `Vm.threads`, fixed for a program. */
-export interface Thread {
-  readonly id: number;
-  /** `t0 [P] cpu0`, `kworker/amd_iommu_v2`, `amd commands`, `gpu`, `gpu ats`, `cpu0 irq`. */
-  readonly name: string;
-  /** The name in replay blocks: `t0`, else the same. */
-  readonly shortName: string;
-  readonly kind: ThreadKind;
-  /** CPU a task is pinned to, or whose interrupts this is; null otherwise. */
-  readonly cpu: number | null;
-  /** Index among the machine objects or the configuration of its kind. */
-  readonly index: number;
-}
-
 /** A frame of a thread's stack, innermost first in lists. */
 export interface Frame {
   readonly name: string;
@@ -96,7 +79,13 @@ export interface StepResult {
 
 /** What happened, for people. Events carry no time; their order is the time. */
 export type VmEvent =
-  | { readonly type: 'machine'; readonly thread: number; readonly event: MachineEvent }
+  /** `place`: what the slot of a stored entry translates, if its table is linked; null for other events. */
+  | {
+      readonly type: 'machine';
+      readonly thread: number;
+      readonly event: MachineEvent;
+      readonly place: { readonly address: number; readonly level: number } | null;
+    }
   | { readonly type: 'call' | 'return'; readonly thread: number; readonly fn: FunctionCode }
   /** A callback was called (or returned): subscriber is the `mmu_notifier` object, args by parameter name. */
   | {

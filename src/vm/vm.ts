@@ -9,16 +9,18 @@ import { Layout } from '../base/layout';
 import type { Span } from '../base/span';
 import { Words } from '../base/words';
 import type { Expr, FunctionCode, Instruction, Program, Type } from '../language/program';
+import { type Thread, threadsOf } from '../language/threads';
+import { devicesOf } from '../machine/config';
 import { Machine } from '../machine/machine';
 import { agentNote, agentStep } from './agents';
 import { findDeadlock } from './deadlock';
 import { type Access, compileExpr, readAt } from './expressions';
 import { BLOCKED, compileFunction, type Executor, STAY, SWITCHED } from './instructions';
-import { FRAME_HEADER, layOut, type StateLayout, THREAD, threadsOf } from './layout';
-import { fieldOf } from './monitors/address-spaces';
+import { FRAME_HEADER, layOut, type StateLayout, THREAD } from './layout';
+import { fieldOf, placeOfSlot } from './monitors/address-spaces';
 import { Monitors } from './monitors/monitors';
 import * as stack from './stack';
-import type { Blocked, Frame, PropertyId, StepResult, Subscriber, Thread, Violation, VmEvent } from './types';
+import type { Blocked, Frame, PropertyId, StepResult, Subscriber, Violation, VmEvent } from './types';
 
 /** Instructions an atomic block may take, and steps the set-up of a scenario. */
 const JOINED_MAX = 10_000;
@@ -74,7 +76,7 @@ export class Vm {
     const layout = new Layout();
     const { scenario } = program;
     this.threads = threadsOf(program);
-    const devices = scenario.machine.iommus.flatMap(iommu => iommu.devices.map(device => device.name));
+    const devices = devicesOf(scenario.machine).map(({ name }) => name);
     this.machine = new Machine(
       scenario.machine,
       { threads: this.threads.length, programs: scenario.devices.map(run => devices.indexOf(run.device)) },
@@ -267,7 +269,10 @@ export class Vm {
     this.violations = [];
     if (this.sink !== undefined && !this.quiet) {
       const { sink } = this;
-      this.machine.sink = event => sink({ type: 'machine', thread: this.thread, event });
+      this.machine.sink = event => {
+        const place = event.type === 'store-entry' ? placeOfSlot(this, event.frame, event.slot) : null;
+        sink({ type: 'machine', thread: this.thread, event, place });
+      };
     } else this.machine.sink = undefined;
   }
 

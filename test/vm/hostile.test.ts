@@ -1,4 +1,4 @@
-/** Programs that go wrong in ways no kernel does: each ends as a finding or a limit, never in an exception. */
+/** Programs that go wrong in ways no kernel does: each ends as a finding or a limit, in no exception. */
 import { expect, test } from 'vitest';
 import { fair } from '../../src/vm/schedule';
 import { SetupError, Vm } from '../../src/vm/vm';
@@ -46,8 +46,9 @@ test('NULL in a list of notifiers', () => {
 });
 
 test('an atomic block that takes for ever is a limit', () => {
-  const loops =
-    'for each entry e at a in t from 0 to 512 pages { for each entry f at b in t from 0 to 512 pages { skip; } }';
+  const each = (names: string, body: string) =>
+    `for each entry ${names} in t from 0 to 512 pages { ${body} }`;
+  const loops = each('e at a', each('f at b', 'skip;'));
   const program = compileToy(
     '',
     `${machine} ${process} task t0 in P on cpu 0 { var t = alloc_table(1); atomic { ${loops} } }`,
@@ -66,7 +67,7 @@ test('an initial state that does not fit says so', () => {
   const tiny = compileToy('', `machine { cpus 1  frames 1 } ${process} task t0 in P on cpu 0 { load(A); }`);
   expect(() => new Vm(tiny)).toThrow("all 1 frames are in use, raise 'frames'");
   const huge = compileToy(
-    'struct big pool 4096 { a: list of page [4096]  b: list of page [4096]  c: list of page [4096]  d: list of page [4096]  e: list of page [4096] }',
+    `struct big pool 4096 { ${['a', 'b', 'c', 'd', 'e'].map(name => `${name}: list of page [4096]`).join(' ')} }`,
     `${machine} ${process} task t0 in P on cpu 0 { load(A); }`,
   );
   expect(() => new Vm(huge)).toThrow(SetupError);

@@ -1,6 +1,7 @@
 /**
  * Builtins that talk to hardware: CPU registers and TLBs, user accesses, DMA, the IOMMU's tables and queues.
  */
+import { isHardware } from '../../language/threads';
 import { compileExpr } from '../expressions';
 import { STAY, SWITCHED } from '../instructions';
 import { THREAD } from '../layout';
@@ -12,7 +13,7 @@ import { type Action, argument, type BuiltinMaker, does, values } from './maker'
 function leads(vm: Vm, what: 'device' | 'iommu' | 'ppr', reference: number): boolean {
   const { iommus } = vm.program.scenario.machine;
   const counts = {
-    device: iommus.reduce((count, iommu) => count + iommu.devices.length, 0),
+    device: vm.machine.devices.length,
     iommu: iommus.length,
     ppr: iommus.reduce((count, iommu) => count + iommu.pprLog, 0),
   };
@@ -98,9 +99,7 @@ function dma(write: boolean): BuiltinMaker {
       if (outcome === 'more') return STAY;
       if (outcome === 'done') return vm.machine.value;
       if (outcome !== 'blocked') return 0;
-      const agents = vm.threads
-        .filter(each => ['ats', 'commands', 'ppr'].includes(each.kind))
-        .map(each => each.id);
+      const agents = vm.threads.filter(isHardware).map(({ id }) => id);
       // Idle: a request that is never answered is the finding page-response, not a deadlock.
       vm.block('waits for its translation or the answer to its page request', agents, true);
       return 0;

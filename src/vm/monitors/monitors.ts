@@ -159,7 +159,7 @@ export class Monitors implements MachineHooks {
 
   /** What is wrong when everything is quiet. */
   atRest(): Violation[] {
-    return this.deviceNames().flatMap((_, index) =>
+    return this.vm.machine.devices.flatMap(({ index }) =>
       this.vm.machine
         .requests(index)
         .filter(({ stage }) => stage === 'logged-page-request' || stage === 'page-request')
@@ -186,7 +186,7 @@ export class Monitors implements MachineHooks {
       case 'walk-cache':
         return `the walk cache of ${iommus[copy.owner]?.name ?? '?'}`;
       case 'atc':
-        return `the ATC of ${this.deviceNames()[copy.owner] ?? '?'}`;
+        return `the ATC of ${this.deviceName(copy.owner)}`;
       default:
         return unreachable(copy.cache);
     }
@@ -264,10 +264,10 @@ export class Monitors implements MachineHooks {
 
   private agentName(agent: Agent, pasid: number): string {
     if (agent.kind === 'cpu') return `cpu${agent.index}`;
-    return `${this.deviceNames()[agent.index] ?? '?'} (pasid ${pasid})`;
+    return `${this.deviceName(agent.index)} (pasid ${pasid})`;
   }
 
-  private deviceNames(): string[] {
-    return this.vm.program.scenario.machine.iommus.flatMap(iommu => iommu.devices.map(device => device.name));
+  private deviceName(device: number): string {
+    return this.vm.machine.devices[device]?.config.name ?? '?';
   }
 }
