@@ -80,7 +80,7 @@ export class Frames {
     words.put(this.meta + frame, words.get(this.meta + frame) & ~KIND_MASK);
     if (frame < words.get(this.lowest)) words.put(this.lowest, frame);
     this.markEntries(frame);
-    this.wires.sink?.({ type: 'free-frame', frame, kind: state === DATA ? 'data' : 'table' });
+    this.wires.sink?.({ type: 'free-frame', frame, level: Math.max(0, state - DATA) });
     return true;
   }
 
@@ -162,7 +162,7 @@ export class Frames {
     words.put(this.used + (frame >>> 5), words.get(this.used + (frame >>> 5)) | (1 << (frame & 31)));
     words.put(this.meta + frame, words.get(this.meta + frame) | state);
     words.put(this.lowest, this.nextFree(frame + 1));
-    this.wires.sink?.({ type: 'alloc-frame', frame, kind: state === DATA ? 'data' : 'table' });
+    this.wires.sink?.({ type: 'alloc-frame', frame, level: Math.max(0, state - DATA) });
     return frame;
   }
 

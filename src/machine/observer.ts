@@ -83,7 +83,8 @@ export type MachineEvent =
       readonly frame: number;
       readonly value: number;
     }
-  | { readonly type: 'alloc-frame' | 'free-frame'; readonly frame: number; readonly kind: 'data' | 'table' }
+  /** `level` of a page-table page, 0 for a data page. */
+  | { readonly type: 'alloc-frame' | 'free-frame'; readonly frame: number; readonly level: number }
   | { readonly type: 'cr3'; readonly cpu: number; readonly root: number }
   | { readonly type: 'flush-tlb'; readonly cpu: number; readonly address: number | null }
   | { readonly type: 'gcr3'; readonly device: number; readonly pasid: number; readonly root: number | null }

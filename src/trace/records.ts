@@ -3,7 +3,8 @@
  * recorded Linux traces (`cb`, `probe`, `free`, `mark`), so that a run can be held against what a kernel did;
  * the rest says what it is.
  */
-import { PAGE_SIZE } from '../base/address';
+import { entrySpan, PAGE_SIZE } from '../base/address';
+import { pteFrame, pteHuge, ptePresent } from '../machine/entry-format';
 import type { MachineEvent } from '../machine/observer';
 import { formatMapped } from '../vm/format';
 import type { VmEvent } from '../vm/types';
@@ -20,12 +21,17 @@ export interface Happening {
   readonly range: { readonly start: number; readonly end: number } | null;
 }
 
-/** A range of addresses: `A+1`, end exclusive, and its length in pages. */
+/** A range of addresses: `A+1`, end exclusive, and its length in pages; `ALL` and null for everything. */
 export interface RecordRange {
   readonly start: string;
   readonly end: string;
-  readonly pages: number;
+  readonly pages: number | null;
 }
+
+/** What a freed page was used for. */
+export type PageKind = 'page' | 'pte_table' | 'pmd_table' | 'pud_table' | 'pgd_table';
+
+const kindOfLevel: readonly PageKind[] = ['page', 'pte_table', 'pmd_table', 'pud_table', 'pgd_table'];
 
 /** One line. Fields that do not apply are absent. */
 export interface TraceRecord {
@@ -40,7 +46,7 @@ export interface TraceRecord {
   readonly driver?: string;
   readonly range?: RecordRange;
   readonly page?: string;
-  readonly page_kind?: 'page' | 'table';
+  readonly page_kind?: PageKind;
   readonly text?: string;
   readonly at?: string;
   readonly stack?: readonly string[];
@@ -62,15 +68,38 @@ const probes = new Set([
 export function traceRecords(run: { readonly vm: Vm; events(): readonly Happening[] }): TraceRecord[] {
   const { vm } = run;
   const subscribers: number[] = [];
+  const pages: PageNames = new Map();
   const found: TraceRecord[] = [];
   for (const happening of run.events()) {
-    const record = recordOf(vm, happening, subscribers);
+    namePage(vm, happening.event, pages);
+    const record = recordOf(vm, happening, subscribers, pages);
     if (record !== null) found.push(record);
   }
   return found;
 }
 
-function recordOf(vm: Vm, happening: Happening, subscribers: number[]): TraceRecord | null {
+/** Names of frames, by the mapping they were taken out of: `p[A+3]`; tables by the first page they served. */
+type PageNames = Map<number, string>;
+
+/** Notes the name of a page, or of a page-table page, whose entry is cleared or replaced. */
+function namePage(vm: Vm, event: VmEvent, pages: PageNames): void {
+  if (event.type !== 'machine' || event.event.type !== 'store-entry' || event.place === null) return;
+  const { old, value } = event.event;
+  if (!ptePresent(old) || (ptePresent(value) && pteFrame(value) === pteFrame(old))) return;
+  const { address, level } = event.place;
+  if (level <= 1 || pteHuge(old)) pages.set(pteFrame(old), `p[${pageName(vm, address)}]`);
+  else pages.set(pteFrame(old), pageName(vm, firstMapped(vm, address, address + entrySpan(level))));
+}
+
+/** Lowest address of a mapping in [start, end), or `start`. */
+function firstMapped(vm: Vm, start: number, end: number): number {
+  const inside = vm.program.scenario.mappings
+    .map(({ address }) => address)
+    .filter(a => start <= a && a < end);
+  return inside.length === 0 ? start : Math.min(...inside);
+}
+
+function recordOf(vm: Vm, happening: Happening, subscribers: number[], pages: PageNames): TraceRecord | null {
   const { event } = happening;
   const head = headOf(vm, happening);
   switch (event.type) {
@@ -101,7 +130,7 @@ function recordOf(vm: Vm, happening: Happening, subscribers: number[]): TraceRec
       return { type: 'violation', name: property, ...head, text: message };
     }
     case 'machine':
-      return machineRecord(vm, event.event, happening, head);
+      return machineRecord(vm, event.event, happening, head, pages);
     case 'lock':
     case 'unlock':
     case 'return':
@@ -118,7 +147,13 @@ function headOf(vm: Vm, { position, thread, span }: Happening): Head {
   return { position, thread: unit?.name ?? '', ...(cpu === null ? {} : { cpu }), ...at };
 }
 
-function machineRecord(vm: Vm, event: MachineEvent, { stack }: Happening, head: Head): TraceRecord | null {
+function machineRecord(
+  vm: Vm,
+  event: MachineEvent,
+  { stack }: Happening,
+  head: Head,
+  pages: PageNames,
+): TraceRecord | null {
   const record = (name: string, text: string, page?: string): TraceRecord => ({
     type: 'machine',
     name,
@@ -132,8 +167,8 @@ function machineRecord(vm: Vm, event: MachineEvent, { stack }: Happening, head: 
         type: 'free',
         name: 'mm_page_free',
         ...head,
-        page: `frame ${event.frame}`,
-        page_kind: event.kind === 'data' ? 'page' : 'table',
+        page: pages.get(event.frame) ?? `frame ${event.frame}`,
+        page_kind: kindOfLevel[event.level] ?? 'page',
         stack,
       };
     case 'flush-tlb': {
@@ -169,7 +204,7 @@ function machineRecord(vm: Vm, event: MachineEvent, { stack }: Happening, head: 
     case 'store-entry':
       return record('store-entry', `frame ${event.frame}, entry ${event.slot}`);
     case 'alloc-frame':
-      return record('alloc-frame', `frame ${event.frame}, ${event.kind}`);
+      return record('alloc-frame', `frame ${event.frame}, ${kindOfLevel[event.level] ?? 'page'}`);
     case 'walk':
       return null;
   }
@@ -182,12 +217,13 @@ function numberOf(subscribers: number[], subscriber: number): number {
 
 function rangeOf(vm: Vm, start: number | null, end: number | null): { range?: RecordRange } {
   if (start === null) return {};
+  if (start === 0 && end === -1) return { range: { start: 'ALL', end: 'ALL', pages: null } };
   const last = end ?? start + PAGE_SIZE;
   const pages = Math.ceil((last - start) / PAGE_SIZE);
   return { range: { start: pageName(vm, start), end: pageName(vm, last, start), pages } };
 }
 
-/** `A+1` as recorded traces write it; `ALL` has no name of its own here. */
+/** `A+1` as recorded traces write it. */
 function pageName(vm: Vm, address: number, near = address): string {
   const mapping = vm.program.scenario.mappings.find(
     each => each.address <= near && near < each.address + each.pages * PAGE_SIZE,

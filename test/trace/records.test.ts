@@ -46,14 +46,14 @@ test('callbacks, flushes and frees come as recorded traces have them', () => {
       [
         "free",
         "mm_page_free",
-        "frame 4",
+        "p[A+0]",
         0,
         "free_gathered < munmap",
       ],
       [
         "free",
         "mm_page_free",
-        "frame 5",
+        "p[A+1]",
         0,
         "free_gathered < munmap",
       ],
