@@ -73,9 +73,12 @@ export class AdapterHost {
     const isRestart = request.command === 'restart';
     const given = request.arguments as { arguments?: unknown };
     const args = (isRestart ? given.arguments : given) as LaunchArguments | undefined;
-    if (!isObject(args) || typeof args.program !== 'string') return this.forward(request);
+    if (!isObject(args)) return this.forward(request);
+    const { program, trace } = args;
+    // The adapter says what is wrong with attributes.
+    const isReadable = typeof program === 'string' && (trace === undefined || typeof trace === 'string');
+    if (!isReadable) return this.forward(request);
     try {
-      const { program, trace } = args;
       const { modelsRoot } = this.options;
       const models = await this.options.models();
       const files = await readLaunchFiles(this.options.files, { program, trace, models, modelsRoot });

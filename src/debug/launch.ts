@@ -20,8 +20,8 @@ export interface Launched {
 export function launch(args: LaunchArguments, tell: (problem: RunProblem) => void): Launched {
   const { files } = args;
   if (typeof args.program !== 'string') throw errors.noProgram();
-  if (files === undefined) throw errors.noFiles();
   const attributes = checked(args);
+  if (files === undefined) throw errors.noFiles();
   const loaded = loadRun(files, { scenario: args.scenario, kernel: args.kernel });
   if ('problems' in loaded) {
     for (const problem of loaded.problems) tell(problem);
@@ -46,11 +46,15 @@ export function launch(args: LaunchArguments, tell: (problem: RunProblem) => voi
 }
 
 function checked(args: LaunchArguments) {
-  const { schedule, seed, properties } = args;
+  const { scenario, kernel, trace, schedule, seed, properties } = args;
+  for (const [name, value] of Object.entries({ scenario, kernel, trace }))
+    if (value !== undefined && typeof value !== 'string') throw errors.badAttribute(name, value, 'a text');
   if (schedule !== undefined && !schedules.includes(schedule))
     throw errors.badAttribute('schedule', schedule, `one of ${schedules.join(', ')}`);
   if (seed !== undefined && !Number.isSafeInteger(seed))
     throw errors.badAttribute('seed', seed, 'a whole number');
+  if (properties !== undefined && !Array.isArray(properties))
+    throw errors.badAttribute('properties', properties, 'a list');
   return { schedule, seed, properties: properties === undefined ? null : properties.map(propertyId) };
 }
 

@@ -4,6 +4,7 @@
  */
 import { DebugSession } from '@vscode/debugadapter';
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import { malformedArgument } from './arguments';
 import { type AdapterError, errors } from './errors';
 
 /** Refuses what is not supported; what is, the adapter overrides. */
@@ -15,12 +16,7 @@ export abstract class UnsupportedRequests extends DebugSession {
   override handleMessage(message: DebugProtocol.ProtocolMessage): void {
     const { type, command, arguments: args } = (message ?? {}) as Partial<DebugProtocol.Request>;
     if (type === 'response' || type === 'event') return;
-    const wrong =
-      type !== 'request' || typeof command !== 'string'
-        ? "expected type 'request' and a command"
-        : args !== undefined && (typeof args !== 'object' || args === null)
-          ? `the arguments of '${command}' are no object`
-          : null;
+    const wrong = whatIsWrong(type, command, args);
     if (wrong !== null) this.refuse(answerTo(message), errors.malformed(wrong));
     else {
       // The package reads the path format before it looks whether there is one.
@@ -83,6 +79,15 @@ export abstract class UnsupportedRequests extends DebugSession {
   private unsupported(response: DebugProtocol.Response): void {
     this.refuse(response, errors.unknownRequest(response.command));
   }
+}
+
+/** Why a message is no request that could be served, in a sentence; null if it is one. */
+function whatIsWrong(type: unknown, command: unknown, args: unknown): string | null {
+  if (type !== 'request' || typeof command !== 'string') return "expected type 'request' and a command";
+  if (args !== undefined && (typeof args !== 'object' || args === null))
+    return `the arguments of '${command}' are no object`;
+  const argument = malformedArgument(command, args);
+  return argument === null ? null : `argument '${argument}' of '${command}' is not as the protocol has it`;
 }
 
 /** An empty response to something that may be no request at all. */

@@ -66,16 +66,26 @@ export function overriddenAt(
  * glob.
  */
 export function functionsNamed(program: Program, pattern: string): FunctionCode[] {
-  const glob = globExpression(pattern);
   return Object.values(program.functions).filter(
     fn =>
-      glob.test(fn.key) ||
-      glob.test(fn.name) ||
-      (fn.callback !== null && !pattern.includes('.') && glob.test(fn.callback)),
+      matchesGlob(fn.key, pattern) ||
+      matchesGlob(fn.name, pattern) ||
+      (fn.callback !== null && !pattern.includes('.') && matchesGlob(fn.callback, pattern)),
   );
 }
 
-function globExpression(pattern: string): RegExp {
-  const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&');
-  return new RegExp(`^${escaped.replace(/\*/g, '.*').replace(/\?/g, '.')}$`);
+/**
+ * Whether a name matches a pattern with `*` and `?`. Only the last `*` is ever tried again, so that no pattern
+ * takes for ever; as a regular expression some would.
+ */
+function matchesGlob(name: string, pattern: string): boolean {
+  let [at, star, tried] = [0, -1, 0];
+  for (let index = 0; index < name.length; ) {
+    if (pattern[at] === '*') [star, tried] = [at++, index];
+    else if (pattern[at] === '?' || pattern[at] === name[index]) [at, index] = [at + 1, index + 1];
+    else if (star < 0) return false;
+    else [at, index] = [star + 1, ++tried];
+  }
+  while (pattern[at] === '*') at++;
+  return at === pattern.length;
 }

@@ -67,7 +67,7 @@ test('an initial state that does not fit says so', () => {
   const tiny = compileToy('', `machine { cpus 1  frames 1 } ${process} task t0 in P on cpu 0 { load(A); }`);
   expect(() => new Vm(tiny)).toThrow("all 1 frames are in use, raise 'frames'");
   const huge = compileToy(
-    `struct big pool 4096 { ${['a', 'b', 'c', 'd', 'e'].map(name => `${name}: list of page [4096]`).join(' ')} }`,
+    `struct big pool 4096 { ${[1, 2, 3, 4, 5].map(index => `x${index}: list of page [4096]`).join(' ')} }`,
     `${machine} ${process} task t0 in P on cpu 0 { load(A); }`,
   );
   expect(() => new Vm(huge)).toThrow(SetupError);
