@@ -23,7 +23,6 @@ export type Called =
   | {
       readonly kind: 'callback';
       readonly callback: string;
-      readonly object: Expr;
       readonly ops: Expr;
       readonly args: Expr[];
       readonly type: StaticType;
@@ -121,10 +120,8 @@ function lowerMemberCall(body: Body, node: Call, callee: Member): Called {
   }
   recordUse(body.unit, span, callback.span, callee.name, 'callback');
   const { args } = lowerArguments(body, node, callee.name, callback.params);
-  // The subscriber is the object whose `ops` is called, or else the one that is passed.
-  const object = ops.expr.op === 'field' ? ops.expr.object : (args[0] ?? ops.expr);
   const type = callback.result ?? ({ kind: 'void' } as const);
-  return { kind: 'callback', callback: callee.name, object, ops: ops.expr, args, type };
+  return { kind: 'callback', callback: callee.name, ops: ops.expr, args, type };
 }
 
 function lowerDriverCall(body: Body, node: Call, callee: Member, driver: Scope): Called {

@@ -123,10 +123,10 @@ export function emitCalled(body: Body, called: Called, result: Place | null, spa
     body.emitNext(span, (next, joined) => ({ op: 'call', span, joined, fn, args, result, next }));
     return;
   }
-  const { callback, object, ops } = called;
+  const { callback, ops } = called;
   checkReads(body, span, ops, ...args);
   body.emitNext(span, (next, joined) => {
-    return { op: 'callback', span, joined, callback, object, ops, args, result, next };
+    return { op: 'callback', span, joined, callback, ops, args, result, next };
   });
 }
 

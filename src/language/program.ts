@@ -124,14 +124,10 @@ export type Instruction = { readonly span: Span; readonly joined: boolean } & (
       readonly result: Place | null;
       readonly next: number;
     }
-  /**
-   * Calls a callback of the notifier object: `object` is the `mmu_notifier` reference, `ops` its callback
-   * table.
-   */
+  /** Calls a callback of a notifier: `ops` is its table of callbacks. */
   | {
       readonly op: 'callback';
       readonly callback: string;
-      readonly object: Expr;
       readonly ops: Expr;
       readonly args: readonly Expr[];
       readonly result: Place | null;

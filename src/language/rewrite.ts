@@ -38,7 +38,6 @@ function rewriteInstruction(node: Instruction, by: Replacements): Instruction {
     case 'callback':
       return {
         ...node,
-        object: expr(node.object),
         ops: expr(node.ops),
         args: node.args.map(expr),
         result: node.result && place(node.result),

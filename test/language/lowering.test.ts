@@ -175,8 +175,8 @@ test('callbacks are asked for and called', () => {
   expect(listingOf(text)).toMatchInlineSnapshot(`
     "0 mn = new mmu_notifier -> 1
     1 if mn.ops has invalidate_range -> 2 else 3
-    2 callback invalidate_range of mn by mn.ops (mn, mm, a, (a +a 4096)) -> 3
-    3 young = callback test_young of mn by mn.ops (mn, a) -> 4
+    2 callback invalidate_range by mn.ops (mn, mm, a, (a +a 4096)) -> 3
+    3 young = callback test_young by mn.ops (mn, a) -> 4
     4 return 0"
   `);
 });

@@ -142,7 +142,7 @@ export function show(node: Instruction, names: Names): string {
       return `${into(node.result)}call ${node.fn}(${args(node.args)}) -> ${node.next}`;
     case 'callback':
       return (
-        `${into(node.result)}callback ${node.callback} of ${e(node.object)} ` +
+        `${into(node.result)}callback ${node.callback} ` +
         `by ${e(node.ops)} (${args(node.args)}) -> ${node.next}`
       );
     case 'builtin':
