@@ -7,7 +7,6 @@ import { verdict } from '../session/verdict';
 import { traceRecords } from '../trace/records';
 import { formatSchedule, parseSchedule, savedScheduler } from '../trace/saved-schedule';
 import { lanes } from '../view/lanes';
-import type { Vm } from '../vm/vm';
 import { formatProblem, type LoadOptions, readRun } from './load';
 import { exitCodes, Refusal, refuseFile, type Terminal } from './terminal';
 
@@ -45,7 +44,7 @@ function openSession(program: Program, files: LaunchFiles, { schedule, seed }: R
   if (schedule === 'replay' && !saved && program.scenario.replay.length === 0) {
     throw new Refusal(`scenario '${program.scenario.name}' has no replay block, and no --trace is given`);
   }
-  const replay = saved ? (vm: Vm) => savedScheduler(vm, saved) : undefined;
+  const replay = saved ? savedScheduler(saved) : undefined;
   const started = startSession(program, { schedule, seed, replay });
   if ('problem' in started) throw new Refusal(formatProblem(started.problem).trimEnd());
   return started.session;

@@ -37,7 +37,7 @@ export function launch(args: LaunchArguments, tell: (problem: RunProblem) => voi
   if (saved !== null && 'problem' in saved) throw errors.badTrace(saved.problem);
   if (attributes.schedule === 'replay' && saved === null && program.scenario.replay.length === 0)
     throw errors.noReplay(program.scenario.name);
-  const replay = saved === null ? {} : { replay: (vm: Session['vm']) => savedScheduler(vm, saved) };
+  const replay = saved === null ? {} : { replay: savedScheduler(saved) };
   const started = startSession(program, { ...attributes, ...replay });
   if ('session' in started)
     return { session: started.session, sources: new Sources(files, filesOf(program)) };

@@ -63,8 +63,17 @@ export class History<State> {
 
   /** The events of the step that led to `position`. */
   eventsAt(position: number): readonly Recorded[] {
-    return this.events.slice(countUpTo(this.events, position - 1), countUpTo(this.events, position));
+    return at(this.events, position);
   }
+
+  /** What was found by it. */
+  findingsAt(position: number): readonly Finding[] {
+    return at(this.findings, position);
+  }
+}
+
+function at<Thing extends { readonly position: number }>(list: readonly Thing[], position: number): Thing[] {
+  return list.slice(countUpTo(list, position - 1), countUpTo(list, position));
 }
 
 /** How many of a list ordered by position lie at or before `position`. */

@@ -23,7 +23,7 @@ export interface SessionOptions {
   readonly schedule?: ScheduleName | undefined;
   readonly seed?: number | undefined;
   /** Replays this (a saved schedule) instead of the scenario's replay block. */
-  readonly replay?: ((vm: Vm) => Scheduler) | undefined;
+  readonly replay?: Scheduler | undefined;
   /** Ids of the properties to watch; all by default. */
   readonly properties?: readonly PropertyId[] | null | undefined;
   readonly stepsMax?: number | undefined;
@@ -73,7 +73,7 @@ export class Session {
     this.vm = new Vm(program);
     this.schedule =
       options.schedule ?? (options.replay || program.scenario.replay.length > 0 ? 'replay' : 'fair');
-    this.scheduler = schedulerOf(this.vm, this.schedule, options);
+    this.scheduler = schedulerOf(program, this.schedule, options);
     this.state = this.scheduler?.initial ?? 0;
     this.stepsMax = options.stepsMax ?? STEPS_MAX;
     const unwatched = new Set(program.scenario.unwatched.map(({ property }) => property));
@@ -166,7 +166,7 @@ export class Session {
 
   /** The violations found at the present position. */
   findingsHere(): readonly Finding[] {
-    return this.findings().filter(finding => finding.position === this.position);
+    return this.history.findingsAt(this.position);
   }
 
   /** Limits of the scenario reached up to the present position: what comes after them proves nothing. */
@@ -302,14 +302,14 @@ function showsStack(event: VmEvent): boolean {
   return event.type === 'machine' && (event.event.type === 'free-frame' || event.event.type === 'flush-tlb');
 }
 
-function schedulerOf(vm: Vm, schedule: ScheduleName, options: SessionOptions): Scheduler | null {
+function schedulerOf(program: Program, schedule: ScheduleName, options: SessionOptions): Scheduler | null {
   switch (schedule) {
     case 'fair':
-      return fair(vm);
+      return fair();
     case 'random':
-      return random(vm, options.seed ?? 1);
+      return random(options.seed ?? 1);
     case 'replay':
-      return options.replay?.(vm) ?? replay(vm, vm.program.scenario.replay);
+      return options.replay ?? replay(program.scenario.replay);
     case 'manual':
       return null;
   }

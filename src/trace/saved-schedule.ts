@@ -93,8 +93,8 @@ export function parseSchedule(file: { path: string; text: string }): SavedSchedu
 }
 
 /** Plays a saved schedule, then goes on as `fair`. */
-export function savedScheduler(vm: Vm, saved: SavedSchedule): Scheduler {
-  const after = fair(vm);
+export function savedScheduler(saved: SavedSchedule): Scheduler {
+  const after = fair();
   return {
     initial: { line: 0, count: 0, depth: 0, top: '', fair: -1 },
     pick: (now, state) =>

@@ -38,12 +38,12 @@ export interface Scheduler {
 }
 
 /** One step per agent in the order of the thread list; first choices; no evictions. */
-export function fair(_vm: Vm): Scheduler {
+export function fair(): Scheduler {
   return { initial: -1, pick: (vm, state) => pickFair(vm, typeof state === 'number' ? state : -1) };
 }
 
 /** Any enabled action, a function of the seed and the position in the path. */
-export function random(_vm: Vm, seed: number): Scheduler {
+export function random(seed: number): Scheduler {
   return {
     initial: 0,
     pick: (vm, state) => {
@@ -58,7 +58,7 @@ export function random(_vm: Vm, seed: number): Scheduler {
 }
 
 /** Follows the lines of a replay block, then goes on as `fair`. */
-export function replay(_vm: Vm, lines: readonly ReplayStep[]): Scheduler {
+export function replay(lines: readonly ReplayStep[]): Scheduler {
   return {
     initial: { line: 0, count: 0, depth: 0, top: '', fair: -1 },
     pick: (vm, state) => (typeof state === 'number' ? pickFair(vm, state) : pickReplay(vm, lines, state)),

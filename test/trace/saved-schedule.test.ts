@@ -19,7 +19,7 @@ function saved(text: string): SavedSchedule {
 
 function replayOf(text: string, of = program): Session {
   const schedule = saved(text);
-  return new Session(of, { replay: vm => savedScheduler(vm, schedule) });
+  return new Session(of, { replay: savedScheduler(schedule) });
 }
 
 test('a replay makes the same steps', () => {

@@ -26,7 +26,7 @@ const busy = compileToy(
  * Plays a random schedule and returns the hash of every state on the way, with the marks to get back to them.
  */
 function record(vm: Vm, seed: number): { hashes: string[]; marks: number[] } {
-  const schedule = random(vm, seed);
+  const schedule = random(seed);
   let { initial: state } = schedule;
   const hashes = [vm.words.hash()];
   const marks = [vm.words.mark()];
@@ -67,7 +67,7 @@ test('asking what a thread could do changes nothing', () => {
 
 test('fair takes one step of each agent that can go on, in the order of the thread list', () => {
   const vm = new Vm(busy);
-  const schedule = fair(vm);
+  const schedule = fair();
   let { initial: state } = schedule;
   const names: string[] = [];
   for (let turn = 0; turn < 4; turn++) {

@@ -165,7 +165,7 @@ export function play(program: Program, scheduler: (vm: Vm) => Scheduler): Violat
 /** Ids of the properties violated, each once, by the scenario's replay block (or `fair` when it has none). */
 export function violated(declarations: string, body: string): PropertyId[] {
   const program = compileToy(declarations, body);
-  const found = play(program, vm => replay(vm, program.scenario.replay));
+  const found = play(program, () => replay(program.scenario.replay));
   return [...new Set(found.map(violation => violation.property))];
 }
 
@@ -174,7 +174,7 @@ export function violatedAtRandom(declarations: string, body: string, count: numb
   const program = compileToy(declarations, body);
   const found = new Set<PropertyId>();
   for (let seed = 1; seed <= Math.max(1, count); seed++)
-    for (const violation of play(program, vm => (count === 0 ? fair(vm) : random(vm, seed))))
+    for (const violation of play(program, () => (count === 0 ? fair() : random(seed))))
       found.add(violation.property);
   return [...found];
 }
