@@ -8,7 +8,7 @@
 export const PAGE_SIZE = 4096;
 
 /** Address bits translated by one level of page table: 512 entries. */
-export const LEVEL_BITS = 9;
+const LEVEL_BITS = 9;
 
 /**
  * Bytes mapped by one entry at `level`: 1 is a PTE (4 KiB), 2 a PMD (2 MiB), 3 a PUD (1 GiB), 4 a PGD (512
@@ -31,6 +31,11 @@ export function alignDown(address: number, size: number): number {
 /** Rounds up to a multiple of `size`. */
 export function alignUp(address: number, size: number): number {
   return Math.ceil(address / size) * size;
+}
+
+/** The address that a sum of table indices stands for: the upper half of the 48 bits is the kernel's. */
+export function canonical(address: number): number {
+  return address >= 2 ** 47 ? address - 2 ** 48 : address;
 }
 
 /** Unsigned order of addresses: the kernel half lies above the user half. */

@@ -87,7 +87,6 @@ class Messages extends AbstractParserErrorMessageProvider {
     const { expected, actual, ruleName } = options;
     if (expected.name === 'EOF')
       return `unexpected ${describeToken(actual)}, expected ${describeRule(ruleName)}`;
-    if (expected.name === 'EOF') return `unexpected ${describeToken(actual)}, expected ${ruleWords.File}`;
     const name = terminalWords[expected.name] ?? `'${expected.name}'`;
     return `expected ${name} but found ${describeToken(actual)}`;
   }

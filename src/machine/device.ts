@@ -20,10 +20,9 @@ import type { Wires } from './wires';
 /** Entries of a PASID table. */
 export const PASIDS = 32;
 
-/** Statuses of COMPLETE_PPR. */
-export const PPR_SUCCESS = 0;
-export const PPR_INVALID = 1;
-export const PPR_FAILURE = 15;
+/** Statuses of COMPLETE_PPR; any other is INVALID. */
+const PPR_SUCCESS = 0;
+const PPR_FAILURE = 15;
 
 /** Bits of the device's status word. */
 const PRI_OFF = 1 << 0;

@@ -69,9 +69,6 @@ export interface TableFormat {
 /** x86-64 with four levels, walked for a user-mode access. */
 export const X86_64: TableFormat = { name: 'x86-64', levels: 4, hugeLevelMax: 3, required: PTE.U };
 
-/** x86-64 with five levels (LA57). */
-export const X86_64_LA57: TableFormat = { name: 'x86-64 LA57', levels: 5, hugeLevelMax: 3, required: PTE.U };
-
 const FRAME_SHIFT = 12;
 /** Highest frame number an entry can hold. */
 export const FRAME_MAX = 0xfffff;

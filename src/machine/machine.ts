@@ -24,9 +24,6 @@ import { rootFrame } from './register-bits';
 import { type Backing, Walker } from './walk';
 import { Wires } from './wires';
 
-export type { CachedCopy } from './copies';
-export type { Outcome } from './cpu';
-
 /** What a compiled program adds to the hardware. */
 export interface MachineSizes {
   readonly threads: number;

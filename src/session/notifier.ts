@@ -1,5 +1,4 @@
 /** Who is subscribed, and how far a round of callbacks has come. */
-import { fromWords } from '../base/address';
 import type { Frame } from '../vm/types';
 import { mmText } from './names';
 import type { Session } from './session';
@@ -108,7 +107,6 @@ function field(session: Session, object: number, name: string): number {
 function local(session: Session, frame: Frame, name: string): number | null {
   const found = frame.fn?.params.find(param => param.name === name);
   if (found === undefined) return null;
-  const { words } = session.vm;
   const index = frame.locals + found.slot;
-  return found.type.kind === 'addr' ? fromWords(words.get(index), words.get(index + 1)) : words.get(index);
+  return session.vm.value(found.type, index);
 }

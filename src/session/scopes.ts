@@ -1,6 +1,7 @@
 /** The scopes of a frame: `Locals`, `Notifier`, `CPU` or `Device` or `IOMMU`, `Machine`. */
 import type { CachedCopy } from '../machine/copies';
 import { PASIDS } from '../machine/device';
+import { DATA, TABLE } from '../machine/frames';
 import type { Frame } from '../vm/types';
 import type { Vm } from '../vm/vm';
 import { addressText, deviceName, iommuName, rangeText } from './names';
@@ -146,8 +147,8 @@ function machineRows(session: Session): Variable[] {
   const { scenario } = program;
   const used = { data: 0, table: 0 };
   for (let frame = 0; frame < scenario.machine.frames; frame++) {
-    if (machine.frameKind(frame) === 1) used.data++;
-    if (machine.frameKind(frame) === 2) used.table++;
+    if (machine.frameKind(frame) === DATA) used.data++;
+    if (machine.frameKind(frame) === TABLE) used.table++;
   }
   const cpus = machine.cpus.map((_, cpu) => row(`cpu${cpu}`, '', rows(cpuRows(vm, cpu))));
   const iommus = machine.iommus.map((_, iommu) => row(iommuName(vm, iommu), '', rows(iommuRows(vm, iommu))));

@@ -75,8 +75,8 @@ export function functionsNamed(program: Program, pattern: string): FunctionCode[
 }
 
 /**
- * Whether a name matches a pattern with `*` and `?`. Only the last `*` is ever tried again, so that no pattern
- * takes for ever; as a regular expression some would.
+ * Whether a name matches a pattern with `*` and `?`. Only the last `*` is ever tried again, so that no
+ * pattern takes for ever; as a regular expression some would.
  */
 function matchesGlob(name: string, pattern: string): boolean {
   let [at, star, tried] = [0, -1, 0];

@@ -1,7 +1,8 @@
 /** Values for people: what a variables view shows, made when it is looked at. */
-import { fromWords } from '../base/address';
+import { FRAME_WORDS } from '../base/words';
 import { type Field, type Type, typeWords } from '../language/program';
 import { formatEntry } from '../machine/entry-format';
+import { FREE } from '../machine/frames';
 import { formatStored, formatValue } from '../vm/format';
 import type { Frame } from '../vm/types';
 import type { Vm } from '../vm/vm';
@@ -74,12 +75,7 @@ export function objectsOf(session: Session, struct: string): Variable[] {
 export function valueVariable(session: Session, name: string, type: Type, raw: number): Variable {
   const { vm } = session;
   const children = childrenOfValue(vm, type, raw, name);
-  return { name, value: formatted(vm, type, raw), type: typeText(type), children, evaluateName: name };
-}
-
-/** The text of a value. */
-export function formatted(vm: Vm, type: Type, raw: number): string {
-  return formatValue(vm, type, raw);
+  return { name, value: formatValue(vm, type, raw), type: typeText(type), children, evaluateName: name };
 }
 
 /** The value stored at a word index. */
@@ -87,14 +83,9 @@ function variableAt(vm: Vm, name: string, type: Type, index: number, expression:
   const isStored = type.kind === 'list' || type.kind === 'array';
   const children = isStored
     ? itemsOf(vm, type, index, expression)
-    : childrenOfValue(vm, type, rawAt(vm, type, index), expression);
+    : childrenOfValue(vm, type, vm.value(type, index), expression);
   const value = formatStored(vm, type, index);
   return { name, value, type: typeText(type), children, evaluateName: expression };
-}
-
-function rawAt(vm: Vm, type: Type, index: number): number {
-  const low = vm.words.get(index);
-  return type.kind === 'addr' ? fromWords(low, vm.words.get(index + 1)) : low;
 }
 
 /** Lists and arrays hold their items in state; nothing else does. */
@@ -153,21 +144,21 @@ function fieldsOf(vm: Vm, struct: string, object: number, expression: string | n
 function fieldsAndWords(vm: Vm, page: number, expression: string | null): Children | null {
   const fields = fieldsOf(vm, 'page', page, expression);
   const words: Variable[] = [];
-  for (let slot = vm.machine.nextPopulated(page - 1, 0, 512); slot >= 0; ) {
+  for (let slot = vm.machine.nextPopulated(page - 1, 0, FRAME_WORDS); slot >= 0; ) {
     words.push(row(`word ${slot}`, `0x${(vm.machine.readWord(page - 1, slot) >>> 0).toString(16)}`));
-    slot = slot === 511 ? -1 : vm.machine.nextPopulated(page - 1, slot + 1, 512);
+    slot = vm.machine.nextPopulated(page - 1, slot + 1, FRAME_WORDS);
   }
-  const isFree = vm.machine.frameKind(page - 1) === 0;
+  const isFree = vm.machine.frameKind(page - 1) === FREE;
   const contents = isFree ? [row('contents', 'freed')] : words;
   return rows([...(fields?.list(0, fields.count) ?? []), ...contents]);
 }
 
 function entriesOf(vm: Vm, frame: number): Children | null {
-  if (vm.machine.frameKind(frame) === 0) return null;
+  if (vm.machine.frameKind(frame) === FREE) return null;
   const entries: Variable[] = [];
-  for (let slot = vm.machine.nextPopulated(frame, 0, 512); slot >= 0; ) {
+  for (let slot = vm.machine.nextPopulated(frame, 0, FRAME_WORDS); slot >= 0; ) {
     entries.push(row(`entry ${slot}`, formatEntry(vm.machine.readEntry(frame, slot)), null, 'pte'));
-    slot = slot === 511 ? -1 : vm.machine.nextPopulated(frame, slot + 1, 512);
+    slot = vm.machine.nextPopulated(frame, slot + 1, FRAME_WORDS);
   }
   return rows(entries);
 }

@@ -1,7 +1,17 @@
 /** The page-table tree: every address space from its root down, and beside it the roots that IOMMUs walk. */
-import { entrySpan } from '../base/address';
+import { canonical, entrySpan } from '../base/address';
+import { FRAME_WORDS } from '../base/words';
 import { PASIDS } from '../machine/device';
-import { formatEntry, PTE, pteDangling, pteFrame, pteHuge, ptePresent } from '../machine/entry-format';
+import {
+  formatEntry,
+  PTE,
+  pteDangling,
+  pteFrame,
+  pteHuge,
+  ptePresent,
+  X86_64,
+} from '../machine/entry-format';
+import { FREE, TABLE } from '../machine/frames';
 import { Causes, whereText } from '../session/causes';
 import type { Recorded } from '../session/history';
 import { addressText, deviceName, mmText } from '../session/names';
@@ -12,7 +22,6 @@ import type { TreeNode } from './tree';
 
 /** Names of the levels, by number. */
 const levelNames = ['', 'PTE', 'PMD', 'PUD', 'PGD', 'P4D'];
-const TOP_LEVEL = 4;
 /** Entries shown of one address space, and of one table: a tree of a million rows is of no use. */
 const ENTRIES_MAX = 2000;
 const ENTRIES_PER_TABLE = 128;
@@ -45,7 +54,7 @@ function mmNodes(drawing: Drawing): TreeNode[] {
     const users = cpusAt(session, root);
     const loaded = users.length === 0 ? 'on no CPU' : `CR3 of ${users.join(', ')}`;
     const description = root < 0 ? 'no page table' : `root in frame ${root}, ${loaded}`;
-    const top = { frame: root, level: TOP_LEVEL, base: 0, id: `mm${object}` };
+    const top = { frame: root, level: X86_64.levels, base: 0, id: `mm${object}` };
     const children = root < 0 ? [] : tableNodes(drawing, top, { entries: ENTRIES_MAX });
     return { ...leaf(`mm${object}`, label, 'symbol-namespace'), description, children };
   });
@@ -71,7 +80,7 @@ function iommuNodes({ session, events, filePath, previous }: Drawing): TreeNode[
           event.event.device === device &&
           event.event.pasid === pasid,
       );
-      const isFreed = machine.frameKind(root) === 0;
+      const isFreed = machine.frameKind(root) === FREE;
       const marks: Marks = [
         ...(isFreed ? (['freed'] as const) : []),
         ...(written !== undefined && written.position > previous ? (['changed'] as const) : []),
@@ -98,7 +107,7 @@ function rootName(session: Session, root: number): string {
     const index = (layout?.base ?? 0) + (object - 1) * (layout?.struct.words ?? 0) + (field?.offset ?? 0);
     if (session.vm.words.get(index) - 1 === root) return `${mmText(session.vm, object)}, frame ${root}`;
   }
-  return session.vm.machine.frameKind(root) === 0 ? `freed frame ${root}` : `table in frame ${root}`;
+  return session.vm.machine.frameKind(root) === FREE ? `freed frame ${root}` : `table in frame ${root}`;
 }
 
 /**
@@ -110,17 +119,17 @@ function tableNodes(
   left: { entries: number },
 ): TreeNode[] {
   const { machine } = drawing.session.vm;
-  if (machine.frameKind(frame) !== 2) return [];
+  if (machine.frameKind(frame) !== TABLE) return [];
   const nodes: TreeNode[] = [];
   let hidden = 0;
-  for (let slot = machine.nextPopulated(frame, 0, 512); slot >= 0; ) {
+  for (let slot = machine.nextPopulated(frame, 0, FRAME_WORDS); slot >= 0; ) {
     if (left.entries > 0 && nodes.length < ENTRIES_PER_TABLE) {
       left.entries--;
       nodes.push(
         entryNode(drawing, { frame, slot, level, address: base + slot * entrySpan(level), id }, left),
       );
     } else hidden++;
-    slot = slot === 511 ? -1 : machine.nextPopulated(frame, slot + 1, 512);
+    slot = machine.nextPopulated(frame, slot + 1, FRAME_WORDS);
   }
   if (hidden > 0) nodes.push(leaf(`${id}/more`, `${hidden} more entries`, 'ellipsis'));
   return nodes;
@@ -171,8 +180,4 @@ function tooltipOf(
   if (pteDangling(value)) lines.push(`frame ${pteFrame(value)} was freed while this entry referred to it`);
   if (stored !== null) lines.push(`stored ${whereText(session, stored)}`);
   return lines.join('\n');
-}
-
-function canonical(address: number): number {
-  return address >= 2 ** 47 ? address - 2 ** 48 : address;
 }

@@ -2,9 +2,10 @@
  * The tree of caches: per CPU the TLB and the paging-structure cache, per IOMMU the IOTLB and the walk cache,
  * per device the ATC. An entry the page tables no longer back is stale, and says why.
  */
-import { alignDown, PAGE_SIZE } from '../base/address';
+import { PAGE_SIZE, tableIndex } from '../base/address';
 import type { CachedCopy } from '../machine/copies';
-import { pteFrame, pteHuge, ptePresent, pteWrite } from '../machine/entry-format';
+import { pteFrame, pteHuge, ptePresent, pteWrite, X86_64 } from '../machine/entry-format';
+import { TABLE } from '../machine/frames';
 import type { CacheKind } from '../machine/observer';
 import { Causes, whereText } from '../session/causes';
 import type { Recorded } from '../session/history';
@@ -124,7 +125,7 @@ function history(
 /**
  * Why a copy is stale: what the tables say now where it was made; null if they still say the same, or more.
  */
-export function staleness(session: Session, copy: CachedCopy): string | null {
+function staleness(session: Session, copy: CachedCopy): string | null {
   const root = rootOf(session, copy);
   if (root < 0) return 'its address space is no longer bound';
   return copy.leaf ? leafStaleness(session, copy, root) : pointerStaleness(session, copy, root);
@@ -152,11 +153,9 @@ function leafStaleness(session: Session, copy: CachedCopy, root: number): string
 function pointerStaleness(session: Session, copy: CachedCopy, root: number): string | null {
   const { machine } = session.vm;
   let table = root;
-  for (let level = 4; level >= copy.level; level--) {
-    if (machine.frameKind(table) !== 2) return `frame ${table} is no page table any more`;
-    const span = 512 ** (level - 1) * PAGE_SIZE;
-    const slot = ((Math.floor(alignDown(copy.address, span) / span) % 512) + 512) % 512;
-    const value = machine.readEntry(table, slot);
+  for (let level = X86_64.levels; level >= copy.level; level--) {
+    if (machine.frameKind(table) !== TABLE) return `frame ${table} is no page table any more`;
+    const value = machine.readEntry(table, tableIndex(copy.address, level));
     if (!ptePresent(value) || pteHuge(value)) return 'no table is there any more';
     table = pteFrame(value);
   }

@@ -1,4 +1,5 @@
 /** Threads without code of their own: interrupts of a CPU, kworkers, and the agents of IOMMUs and devices. */
+import { defined } from '../base/assert';
 import type { Thread } from '../language/threads';
 import { interruptHandlers } from './builtins/hardware';
 import { pushInterrupt } from './instructions';
@@ -9,7 +10,7 @@ import type { Vm } from './vm';
 
 /** One step of a thread that has no frame. */
 export function agentStep(vm: Vm, id: number): StepResult['status'] {
-  const thread = vm.threads[id] as Thread;
+  const thread = defined(vm.threads[id], 'the thread');
   switch (thread.kind) {
     case 'cpu':
       return takeInterrupt(vm, thread);
@@ -30,7 +31,7 @@ export function agentStep(vm: Vm, id: number): StepResult['status'] {
 
 /** What a hardware agent, or the hardware under a frame, is doing; null for plain code. */
 export function agentNote(vm: Vm, id: number): { readonly name: string; readonly text: string } | null {
-  const thread = vm.threads[id] as Thread;
+  const thread = defined(vm.threads[id], 'the thread');
   if (vm.words.get(vm.threadBase(id) + THREAD.top) !== 0) return null;
   switch (thread.kind) {
     case 'cpu':
@@ -84,7 +85,7 @@ function takeInterrupt(vm: Vm, thread: Thread): StepResult['status'] {
   }
   const bit = 31 - Math.clz32(pending & -pending);
   vm.words.put(vm.layout.pendingInterrupts + cpu, pending & ~(1 << bit));
-  pushInterrupt(vm, target.id, cpu, interruptHandlers(vm)[bit] as number);
+  pushInterrupt(vm, target.id, cpu, defined(interruptHandlers(vm)[bit], 'the interrupt handler'));
   return 'stepped';
 }
 
@@ -92,13 +93,17 @@ function pendingOn(vm: Vm, cpu: number): number {
   return vm.words.get(vm.layout.pendingInterrupts + cpu);
 }
 
+function queueAt(vm: Vm, queue: number): number {
+  return defined(vm.layout.workqueues[queue], 'the work queue');
+}
+
 function workCount(vm: Vm, queue: number): number {
-  return vm.words.get(vm.layout.workqueues[queue] as number);
+  return vm.words.get(queueAt(vm, queue));
 }
 
 /** Starts the oldest work item of a queue. */
 function takeWork(vm: Vm, thread: Thread): StepResult['status'] {
-  const base = vm.layout.workqueues[thread.index] as number;
+  const base = queueAt(vm, thread.index);
   const count = vm.words.get(base);
   if (count === 0) return idle(vm, 'no work is queued');
   const fn = vm.words.get(base + 1) - 1;
@@ -114,7 +119,7 @@ function takeWork(vm: Vm, thread: Thread): StepResult['status'] {
 
 /** Queues a work item; 0 if the queue is full. */
 export function queueWork(vm: Vm, queue: number, fn: number, argument: number): number {
-  const base = vm.layout.workqueues[queue] as number;
+  const base = queueAt(vm, queue);
   const count = vm.words.get(base);
   if (count >= (vm.program.workqueues[queue]?.capacity ?? 0)) return 0;
   vm.words.put(base + 1 + 2 * count, fn);

@@ -165,7 +165,7 @@ export function readAt(vm: Vm, type: Type, index: number): number {
 }
 
 /** Reports a value that leaves the range its variable declares. */
-export function checkRange(vm: Vm, type: Type, value: number, name: string): void {
+function checkRange(vm: Vm, type: Type, value: number, name: string): void {
   if (type.kind !== 'int' || (type.min <= value && value <= type.max)) return;
   vm.violate('assertion', `${name} = ${value} leaves its range ${type.min}..${type.max}`);
 }
@@ -182,7 +182,7 @@ function compileAddress(vm: Vm, place: Place): Located {
       return { address: () => vm.locals + slot, guard: undefined };
     }
     case 'global': {
-      const index = vm.layout.globals.get(place.name) as number;
+      const index = vm.globalAt(place.name);
       const global = vm.program.globals.find(each => each.name === place.name);
       return { address: () => index, guard: guardOf(vm, global?.guard ?? null, place.name, () => 0) };
     }
@@ -282,7 +282,7 @@ function allocate(vm: Vm, struct: string): number {
 }
 
 /** A place as its source would say it. */
-export function placeName(place: Place): string {
+function placeName(place: Place): string {
   switch (place.op) {
     case 'local':
       return 'a local';

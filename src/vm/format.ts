@@ -1,5 +1,6 @@
 /** Values as a person reads them: `A + 1 page`, `frame 12 P W U`, `vma#2`, a lock with its holder. */
 import { formatAddress, PAGE_SIZE } from '../base/address';
+import { FRAME_WORDS } from '../base/words';
 import type { Type } from '../language/program';
 import { formatEntry } from '../machine/entry-format';
 import { holdersOf, srcuReaders } from './locks';
@@ -46,7 +47,9 @@ export function formatValue(vm: Vm, type: Type, value: number): string {
     case 'table':
       return value === 0 ? 'null' : `${type.kind} in frame ${value - 1}`;
     case 'entry':
-      return value === 0 ? 'null' : `frame ${Math.floor((value - 1) / 512)} [${(value - 1) % 512}]`;
+      return value === 0
+        ? 'null'
+        : `frame ${Math.floor((value - 1) / FRAME_WORDS)} [${(value - 1) % FRAME_WORDS}]`;
     case 'pte':
       return formatEntry(value);
     case 'cpu':

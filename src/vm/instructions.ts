@@ -1,6 +1,7 @@
 /** Turns the instructions of a function into closures. Each returns where the frame goes on. */
 import { alignDown, entrySpan, fromWords, highWord, lowWord, tableIndex } from '../base/address';
 import { unreachable } from '../base/assert';
+import { FRAME_WORDS } from '../base/words';
 import { type Builtin, builtins } from '../language/builtins';
 import type { Expr, FunctionCode, Instruction, Place } from '../language/program';
 import { argument } from './builtins/maker';
@@ -240,15 +241,15 @@ function compileEachEntry(vm: Vm, instruction: Instruction & { readonly op: 'eac
     const first = tableIndex(start, level);
     // The table ends where its last entry does: a range may go beyond it.
     const slots = Math.min(
-      512,
+      FRAME_WORDS,
       first + Math.floor((alignDown(last, span) - alignDown(start, span)) / span) + 1,
     );
     const slot = present ? vm.machine.nextPopulated(frame, first, slots) : first;
     if (slot < 0) return exit;
     const at = slot === first ? start : alignDown(start, span) + (slot - first) * span;
-    vm.words.put(vm.locals + entry, 1 + frame * 512 + slot);
+    vm.words.put(vm.locals + entry, 1 + frame * FRAME_WORDS + slot);
     putWide(vm, address, at);
-    putWide(vm, cursor, slot === 511 ? last + 1 : alignDown(at, span) + span);
+    putWide(vm, cursor, slot === FRAME_WORDS - 1 ? last + 1 : alignDown(at, span) + span);
     return body;
   };
 }

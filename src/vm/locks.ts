@@ -178,8 +178,7 @@ export function heldSpinlocks(vm: Vm, thread: number): string[] {
     for (let each = 0; each < type.length; each++)
       look(type.of, index + each * typeWords(type.of), `${name}[${each}]`);
   };
-  for (const global of vm.program.globals)
-    look(global.type, vm.layout.globals.get(global.name) as number, global.name);
+  for (const global of vm.program.globals) look(global.type, vm.globalAt(global.name), global.name);
   for (const { struct, base, count } of vm.layout.structs.values()) {
     const locks = struct.fields.filter(
       field => field.type.kind === 'spinlock' || field.type.kind === 'array',

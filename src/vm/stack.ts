@@ -1,5 +1,6 @@
 /** Call stacks: frames of a thread, pushed by calls, callbacks, faults, interrupts and work items. */
 import { highWord, lowWord } from '../base/address';
+import { defined } from '../base/assert';
 import type { Span } from '../base/span';
 import type { FunctionCode, Instruction, Type } from '../language/program';
 import { FRAME_HEADER, STACK_FRAMES, THREAD } from './layout';
@@ -16,9 +17,9 @@ export function enter(vm: Vm, thread: number): boolean {
   return true;
 }
 
-/** Index of the function of the current frame. */
-export function functionAt(vm: Vm): number {
-  return vm.words.get(vm.frame) - 1;
+/** The function of the frame at a word index. */
+export function functionAt(vm: Vm, frame: number): CompiledFunction {
+  return defined(vm.functions[vm.words.get(frame) - 1], 'functionAt: the function');
 }
 
 /** Pushes a frame with argument values on a thread. False, with a finding, when the stack is full. */
@@ -26,7 +27,7 @@ export function push(vm: Vm, thread: number, functionIndex: number, args: readon
   const { words } = vm;
   const base = vm.threadBase(thread);
   const depth = words.get(base + THREAD.depth);
-  const { fn } = vm.functions[functionIndex] as CompiledFunction;
+  const { fn } = defined(vm.functions[functionIndex], 'push: the function');
   if (depth >= STACK_FRAMES) {
     vm.violate('assertion', `stack-overflow: ${fn.name} would be frame ${depth + 1} of ${STACK_FRAMES}`);
     // The thread stays at its call: it would be made again for ever.
@@ -57,7 +58,7 @@ export function pop(vm: Vm, thread: number): void {
   const base = vm.threadBase(thread);
   const top = words.get(base + THREAD.top);
   const frame = base + THREAD.words + top - 1;
-  const { fn } = vm.functions[words.get(frame) - 1] as CompiledFunction;
+  const { fn } = functionAt(vm, frame);
   vm.monitors.leaving(thread, fn, frame);
   vm.emit({ type: 'return', thread, fn });
   words.put(base + THREAD.top, words.get(frame + 2));
@@ -79,7 +80,7 @@ export function framesOf(vm: Vm, thread: number): Frame[] {
   const frames: Frame[] = [];
   for (let top = words.get(base + THREAD.top); top !== 0; ) {
     const frame = base + THREAD.words + top - 1;
-    const { fn } = vm.functions[words.get(frame) - 1] as CompiledFunction;
+    const { fn } = functionAt(vm, frame);
     const pc = words.get(frame + 1);
     const locals = frame + FRAME_HEADER;
     frames.push({ name: fn.name, fn, pc, span: spanAt(fn, pc), locals, note: null });
@@ -94,7 +95,7 @@ export function currentSpan(vm: Vm, thread: number): Span | null {
   const top = vm.words.get(base + THREAD.top);
   if (top === 0) return null;
   const frame = base + THREAD.words + top - 1;
-  const { fn } = vm.functions[vm.words.get(frame) - 1] as CompiledFunction;
+  const { fn } = functionAt(vm, frame);
   return spanAt(fn, vm.words.get(frame + 1));
 }
 
@@ -103,14 +104,13 @@ export function currentName(vm: Vm, thread: number): string | null {
   const base = vm.threadBase(thread);
   const top = vm.words.get(base + THREAD.top);
   if (top === 0) return null;
-  const { fn } = vm.functions[vm.words.get(base + THREAD.words + top - 1) - 1] as CompiledFunction;
-  return fn.name;
+  return functionAt(vm, base + THREAD.words + top - 1).fn.name;
 }
 
 /** The instruction that the frame at a word index is at. */
 export function instructionAt(vm: Vm, frame: number): Instruction {
-  const { fn } = vm.functions[vm.words.get(frame) - 1] as CompiledFunction;
-  return fn.code[vm.words.get(frame + 1)] as Instruction;
+  const { fn } = functionAt(vm, frame);
+  return defined(fn.code[vm.words.get(frame + 1)], 'instructionAt: the instruction');
 }
 
 function spanAt(fn: FunctionCode, pc: number): Span {
@@ -118,6 +118,6 @@ function spanAt(fn: FunctionCode, pc: number): Span {
 }
 
 function frameWords(vm: Vm, frame: number): number {
-  const { fn } = vm.functions[vm.words.get(frame) - 1] as CompiledFunction;
+  const { fn } = functionAt(vm, frame);
   return FRAME_HEADER + fn.frameWords;
 }

@@ -107,13 +107,3 @@ export type VmEvent =
   | { readonly type: 'subscribed' | 'unsubscribed'; readonly thread: number; readonly subscriber: number }
   | { readonly type: 'sigsegv'; readonly thread: number; readonly address: number }
   | { readonly type: 'violation'; readonly violation: Violation };
-
-/** A subscriber that is hashed now. */
-export interface Subscriber {
-  /** The `mmu_notifier` object, 1 + index. */
-  readonly object: number;
-  readonly driver: string;
-  readonly mm: number;
-  readonly callbacks: readonly string[];
-  readonly brackets: readonly { readonly thread: number; readonly start: number; readonly end: number }[];
-}

@@ -5,6 +5,7 @@
  * word indices)
  * or scratch of the step being made. `step` tries one step of one thread; nothing is written when it blocks.
  */
+import { defined } from '../base/assert';
 import { Layout } from '../base/layout';
 import type { Span } from '../base/span';
 import { Words } from '../base/words';
@@ -16,11 +17,11 @@ import { agentNote, agentStep } from './agents';
 import { findDeadlock } from './deadlock';
 import { type Access, compileExpr, readAt } from './expressions';
 import { BLOCKED, compileFunction, type Executor, STAY, SWITCHED } from './instructions';
-import { FRAME_HEADER, layOut, type StateLayout, THREAD } from './layout';
-import { fieldOf, placeOfSlot } from './monitors/address-spaces';
+import { layOut, type StateLayout, THREAD } from './layout';
+import { placeOfSlot } from './monitors/address-spaces';
 import { Monitors } from './monitors/monitors';
 import * as stack from './stack';
-import type { Blocked, Frame, PropertyId, StepResult, Subscriber, Violation, VmEvent } from './types';
+import type { Blocked, Frame, PropertyId, StepResult, Violation, VmEvent } from './types';
 
 /** Instructions an atomic block may take, and steps the set-up of a scenario. */
 const JOINED_MAX = 10_000;
@@ -173,44 +174,14 @@ export class Vm {
     return readAt(this, type, index);
   }
 
-  /** Word index of a global variable, -1 if there is none. */
-  addressOfGlobal(name: string): number {
-    return this.layout.globals.get(name) ?? -1;
+  /** Word index of a global variable. */
+  globalAt(name: string): number {
+    return defined(this.layout.globals.get(name), `globalAt: ${name}`);
   }
 
-  /** Word index of a field of an object (1 + index), -1 if there is none. */
-  addressOfField(struct: string, name: string, object: number): number {
-    const where = this.layout.structs.get(struct);
-    const field = where?.struct.fields.find(each => each.name === name);
-    if (where === undefined || field === undefined || object < 1 || object > where.count) return -1;
-    return where.base + (object - 1) * where.struct.words + field.offset;
-  }
-
-  /** Number of objects of a struct, in use or not. */
-  objectCount(struct: string): number {
-    return this.layout.structs.get(struct)?.count ?? 0;
-  }
-
-  /** Whether an object (1 + index) of a struct is in use. */
-  objectInUse(struct: string, object: number): boolean {
-    const where = this.layout.structs.get(struct);
-    if (where === undefined || object < 1 || object > where.count) return false;
-    return where.inUse === null || this.words.get(where.inUse + object - 1) !== 0;
-  }
-
-  /** The subscribers that are hashed, with what each implements and the brackets open for it. */
-  subscribers(): Subscriber[] {
-    const { subscribers } = this.monitors;
-    const open = subscribers.openBrackets();
-    return subscribers.of(null).map(object => ({
-      object,
-      driver: this.monitors.driverOf(object),
-      mm: fieldOf(this, 'mmu_notifier', 'mm', object),
-      callbacks: Object.keys(
-        this.program.notifiers[fieldOf(this, 'mmu_notifier', 'ops', object) - 1]?.callbacks ?? {},
-      ),
-      brackets: open.filter(bracket => bracket.subscriber === object),
-    }));
+  /** Index of a function by its key. */
+  functionNamed(key: string): number {
+    return defined(this.functionIndex.get(key), `functionNamed: ${key}`);
   }
 
   /** Reports a violation of the step being made. */
@@ -240,7 +211,7 @@ export class Vm {
 
   /** Word index of a thread's region. */
   threadBase(thread: number): number {
-    return this.layout.threads[thread] as number;
+    return defined(this.layout.threads[thread], 'threadBase: the thread');
   }
 
   /** Tries a step and takes it back; `why` and `choices` tell about it. */
@@ -278,14 +249,14 @@ export class Vm {
 
   private advance(thread: number): StepResult['status'] {
     if (!stack.enter(this, thread)) return agentStep(this, thread);
-    const compiled = this.functions[stack.functionAt(this)] as CompiledFunction;
+    const compiled = stack.functionAt(this, this.frame);
     let pc = this.words.get(this.frame + 1);
     for (let steps = 0; ; steps++) {
       if (steps >= JOINED_MAX) {
         this.limit = `an atomic block of ${compiled.fn.name} takes more than ${JOINED_MAX} instructions`;
         return 'stepped';
       }
-      const executor = compiled.code[pc] as Executor;
+      const executor = defined(compiled.code[pc], 'advance: the instruction');
       const next = executor.run();
       if (this.why !== null || next === BLOCKED) return 'blocked';
       if (next === STAY || next === SWITCHED) return 'stepped';
@@ -297,15 +268,14 @@ export class Vm {
 
   private initialise(): void {
     for (const global of this.program.globals) {
-      const index = this.layout.globals.get(global.name) as number;
-      if (global.initial !== 0) this.words.put(index, global.initial);
+      if (global.initial !== 0) this.words.put(this.globalAt(global.name), global.initial);
     }
     this.setUp();
     for (const thread of this.threads) {
       const key = this.firstFunction(thread);
       if (key === null) continue;
       this.words.put(this.threadBase(thread.id) + THREAD.started, 1);
-      stack.push(this, thread.id, this.functionIndex.get(key) as number, []);
+      stack.push(this, thread.id, this.functionNamed(key), []);
     }
     this.words.forget();
   }
@@ -314,7 +284,7 @@ export class Vm {
   private setUp(): void {
     const thread = 0;
     this.begin(thread, 0);
-    stack.push(this, thread, this.functionIndex.get(this.program.scenario.setup) as number, []);
+    stack.push(this, thread, this.functionNamed(this.program.scenario.setup), []);
     for (let steps = 0; this.words.get(this.threadBase(thread) + THREAD.depth) > 0; steps++) {
       const span = stack.currentSpan(this, thread);
       if (steps > SETUP_STEPS_MAX) throw this.setUpError('it takes too many steps', span);
@@ -354,9 +324,4 @@ export class Vm {
     if (thread.kind === 'daemon') return daemons[thread.index]?.fn ?? null;
     return null;
   }
-}
-
-/** Word index of the locals of the frame at `frame`. */
-export function localsOf(frame: number): number {
-  return frame + FRAME_HEADER;
 }

@@ -2,6 +2,7 @@ import { tableIndex } from '../../src/base/address';
 import { Layout } from '../../src/base/layout';
 import { Words } from '../../src/base/words';
 import type { MachineConfig } from '../../src/machine/config';
+import type { Outcome } from '../../src/machine/cpu';
 import {
   type LeafOptions,
   makeLeaf,
@@ -9,7 +10,7 @@ import {
   pteFrame,
   ptePresent,
 } from '../../src/machine/entry-format';
-import { Machine, type Outcome } from '../../src/machine/machine';
+import { Machine } from '../../src/machine/machine';
 import type { MachineEvent, MachineHooks } from '../../src/machine/observer';
 
 /** A page in the first 2 MiB, its neighbour, and pages in other 2 MiB and 1 GiB prefixes. */

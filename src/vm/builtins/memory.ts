@@ -21,7 +21,7 @@ function checked(name: string, action: Action): BuiltinMaker {
 function entry(name: string, action: (vm: Vm, frame: number, slot: number, ...rest: number[]) => number) {
   return checked(name, (vm, reference = 0, ...rest) => {
     const at = reference - 1;
-    return action(vm, Math.floor(at / 512), at % 512, ...rest);
+    return action(vm, Math.floor(at / FRAME_WORDS), at % FRAME_WORDS, ...rest);
   });
 }
 
@@ -48,7 +48,7 @@ function freePage(vm: Vm, page: number): number {
 
 function entryAt(vm: Vm, table: number, address: number): number {
   const level = Math.max(1, vm.machine.tableLevel(table - 1));
-  return 1 + (table - 1) * 512 + tableIndex(address, level);
+  return 1 + (table - 1) * FRAME_WORDS + tableIndex(address, level);
 }
 
 /** Frames, contents, entries and entry values. */
@@ -75,7 +75,7 @@ export const memoryBuiltins = {
   }),
   entry_at: checked('entry_at', entryAt),
   table_level: checked('table_level', (vm, table = 0) => vm.machine.tableLevel(table - 1)),
-  entry_table: checked('entry_table', (_, reference = 0) => 1 + Math.floor((reference - 1) / 512)),
+  entry_table: checked('entry_table', (_, reference = 0) => 1 + Math.floor((reference - 1) / FRAME_WORDS)),
   read_entry: entry('read_entry', (vm, frame, slot) => vm.machine.readEntry(frame, slot)),
   set_entry: entry('set_entry', (vm, frame, slot, value = 0) => {
     vm.machine.storeEntry(frame, slot, value);

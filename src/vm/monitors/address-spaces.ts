@@ -2,24 +2,23 @@
  * Finds the mm, the VMA and the virtual address that something in the machine belongs to. Reads state, keeps
  * none.
  */
-import { addressBelow, alignDown, entrySpan, fromWords, tableIndex } from '../../base/address';
+import { addressBelow, alignDown, canonical, entrySpan, fromWords, tableIndex } from '../../base/address';
+import { FRAME_WORDS } from '../../base/words';
 import type { Field } from '../../language/program';
-import { pteFrame, pteHuge, ptePresent } from '../../machine/entry-format';
+import { pteFrame, pteHuge, ptePresent, X86_64 } from '../../machine/entry-format';
+import { TABLE } from '../../machine/frames';
 import type { Vm } from '../vm';
 
 /** Which addresses a page-table slot translates, and whose. */
-export interface SlotPlace {
+interface SlotPlace {
   /** The `mm` object, 1 + index. */
   readonly mm: number;
   readonly address: number;
   readonly level: number;
 }
 
-/** Top level of an x86-64 page table. */
-const TOP_LEVEL = 4;
-
 /** The `mm` objects in use. */
-export function allMms(vm: Vm): number[] {
+function allMms(vm: Vm): number[] {
   const where = vm.layout.structs.get('mm');
   if (where === undefined) return [];
   const mms: number[] = [];
@@ -86,7 +85,7 @@ export function placeOfSlot(vm: Vm, frame: number, slot: number): SlotPlace | nu
   for (const mm of allMms(vm)) {
     const root = rootOf(vm, mm);
     if (root < 0) continue;
-    const base = findTable(vm, root, TOP_LEVEL, frame, 0);
+    const base = findTable(vm, root, X86_64.levels, frame, 0);
     if (base === null) continue;
     const level = Math.max(1, vm.machine.tableLevel(frame));
     return { mm, address: canonical(base + slot * entrySpan(level)), level };
@@ -105,9 +104,9 @@ export function leavesIn(
   const visit = (table: number, level: number, base: number): void => {
     const span = entrySpan(level);
     const page = vm.words.framePage(table);
-    if (page === undefined || vm.machine.frameKind(table) !== 2) return;
+    if (page === undefined || vm.machine.frameKind(table) !== TABLE) return;
     const first = addressBelow(base, from) ? tableIndex(alignDown(from, span), level) : 0;
-    for (let slot = first; slot < 512 && addressBelow(base + slot * span, to); slot++) {
+    for (let slot = first; slot < FRAME_WORDS && addressBelow(base + slot * span, to); slot++) {
       const value = vm.machine.readEntry(table, slot);
       if (!ptePresent(value)) continue;
       if (level > 1 && !pteHuge(value)) visit(pteFrame(value), level - 1, base + slot * span);
@@ -115,28 +114,24 @@ export function leavesIn(
     }
   };
   const root = rootOf(vm, mm);
-  if (root >= 0) visit(root, TOP_LEVEL, 0);
+  if (root >= 0) visit(root, X86_64.levels, 0);
   return found;
 }
 
 function findTable(vm: Vm, table: number, level: number, wanted: number, base: number): number | null {
   if (table === wanted) return base;
-  if (level <= 1 || vm.machine.frameKind(table) !== 2) return null;
+  if (level <= 1 || vm.machine.frameKind(table) !== TABLE) return null;
   const wantedLevel = vm.machine.tableLevel(wanted);
   if (wantedLevel >= level && wantedLevel !== 0) return null;
   const page = vm.words.framePage(table);
   if (page === undefined) return null;
-  for (let slot = 0; slot < 512; slot++) {
-    const value = page[slot] as number;
+  for (let slot = 0; slot < FRAME_WORDS; slot++) {
+    const value = page[slot] ?? 0;
     if (!ptePresent(value) || pteHuge(value)) continue;
     const found = findTable(vm, pteFrame(value), level - 1, wanted, base + slot * entrySpan(level));
     if (found !== null) return found;
   }
   return null;
-}
-
-function canonical(address: number): number {
-  return address >= 2 ** 47 ? address - 2 ** 48 : address;
 }
 
 function wideField(vm: Vm, struct: string, name: string, object: number): number {

@@ -6,7 +6,8 @@ import { alignDown, formatAddress, fromWords, PAGE_SIZE } from '../../base/addre
 import { unreachable } from '../../base/assert';
 import type { Layout } from '../../base/layout';
 import type { FunctionCode } from '../../language/program';
-import type { CachedCopy } from '../../machine/machine';
+import type { CachedCopy } from '../../machine/copies';
+import { TABLE } from '../../machine/frames';
 import type { Agent, MachineHooks } from '../../machine/observer';
 import { FRAME_HEADER } from '../layout';
 import type { Violation } from '../types';
@@ -128,7 +129,7 @@ export class Monitors implements MachineHooks {
         `${who} reads entry ${slot} of frame ${frame}, a page-table page that was freed`,
         at,
       );
-    if (this.vm.machine.frameKind(frame) !== 2)
+    if (this.vm.machine.frameKind(frame) !== TABLE)
       this.vm.violate('bad-walk', `${who} takes frame ${frame} for a page-table page, which it is not`, at);
     if (agent.kind !== 'device') return;
     const bound = this.subscribers.boundTo(agent.index, pasid);

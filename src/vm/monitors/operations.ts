@@ -2,11 +2,11 @@
  * Operations: a system call, fault, daemon or work item from entry to return. What is judged by them is
  * stale-after-return, unbalanced, and (by the ranges that they are revoking) access-after-protect.
  */
-import { addressBelow, formatAddress, fromWords, highWord, lowWord } from '../../base/address';
+import { addressBelow, formatAddress, fromWords, highWord, lowWord, PAGE_SIZE } from '../../base/address';
 import type { Layout } from '../../base/layout';
 import type { FunctionCode } from '../../language/program';
+import type { CachedCopy } from '../../machine/copies';
 import { pteFrame, ptePresent, pteWrite } from '../../machine/entry-format';
-import type { CachedCopy } from '../../machine/machine';
 import { compileExpr } from '../expressions';
 import { FRAME_HEADER, THREAD } from '../layout';
 import type { Vm } from '../vm';
@@ -152,7 +152,7 @@ export class Operations {
   private isStale(copy: CachedCopy, root: number, address: number): boolean {
     const now = this.vm.machine.backing(root, address);
     if (now === undefined) return true;
-    const offset = Math.floor((address - copy.address) / 4096);
+    const offset = Math.floor((address - copy.address) / PAGE_SIZE);
     return (
       now.frame !== copy.frame + offset || (copy.write && !pteWrite(now.value)) || !ptePresent(now.value)
     );
@@ -178,5 +178,5 @@ export class Operations {
 
 function translates(copy: CachedCopy, address: number, frame: number): boolean {
   const offset = address - copy.address;
-  return 0 <= offset && offset < copy.size && frame === copy.frame + Math.floor(offset / 4096);
+  return 0 <= offset && offset < copy.size && frame === copy.frame + Math.floor(offset / PAGE_SIZE);
 }
