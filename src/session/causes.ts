@@ -6,8 +6,9 @@ import { alignDown, entrySpan } from '../base/address';
 import { FRAME_WORDS } from '../base/words';
 import { pteFrame, ptePresent } from '../machine/entry-format';
 import type { CacheKind, MachineEvent } from '../machine/observer';
+import { addressText } from '../vm/format';
 import type { Finding, Recorded } from './history';
-import { addressText, cacheText, placeText, threadName } from './names';
+import { cacheText, placeText, threadName } from './names';
 import type { Session } from './session';
 
 /** The newest machine event of a run up to now that a test accepts. */

@@ -1,13 +1,8 @@
 /** Names for people: caches, places in the source, pages. */
 import type { Span } from '../base/span';
 import type { CacheKind } from '../machine/observer';
-import { formatMapped } from '../vm/format';
+import { addressText } from '../vm/format';
 import type { Vm } from '../vm/vm';
-
-/** `A + 1 page`, or the number where no mapping covers it. */
-export function addressText(vm: Vm, address: number): string {
-  return formatMapped(vm, address).replace(/ \(0x[0-9a-f]+\)$/, '');
-}
 
 /** `A + 1 page .. A + 4 pages`; the end is exclusive. */
 export function rangeText(vm: Vm, start: number, end: number): string {

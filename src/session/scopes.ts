@@ -2,9 +2,10 @@
 import type { CachedCopy } from '../machine/copies';
 import { PASIDS } from '../machine/device';
 import { DATA, TABLE } from '../machine/frames';
+import { addressText } from '../vm/format';
 import type { Frame } from '../vm/types';
 import type { Vm } from '../vm/vm';
-import { addressText, deviceName, iommuName, rangeText } from './names';
+import { deviceName, iommuName, rangeText } from './names';
 import { callbackRoundOf } from './notifier';
 import type { Session } from './session';
 import { globalsOf, localsOf, objectsOf, row, rows, type Variable } from './values';

@@ -2,8 +2,9 @@
 import { pteFrame, ptePresent, pteWrite } from '../machine/entry-format';
 import type { MachineEvent } from '../machine/observer';
 import type { Recorded } from '../session/history';
-import { addressText, cacheText, rangeText, threadName } from '../session/names';
+import { cacheText, rangeText, threadName } from '../session/names';
 import type { Session } from '../session/session';
+import { addressText } from '../vm/format';
 
 /** Something worth a line. `again` is the same with a number, for several of a kind in a row. */
 export interface Happened {

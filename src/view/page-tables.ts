@@ -14,9 +14,10 @@ import {
 import { FREE, TABLE } from '../machine/frames';
 import { Causes, whereText } from '../session/causes';
 import type { Recorded } from '../session/history';
-import { addressText, deviceName, mmText } from '../session/names';
+import { deviceName, mmText } from '../session/names';
 import type { Session } from '../session/session';
 import { objectsOf } from '../session/values';
+import { addressText } from '../vm/format';
 import { type FilePath, leaf, type Marks, originOf } from './nodes';
 import type { TreeNode } from './tree';
 

@@ -9,9 +9,10 @@ import { TABLE } from '../machine/frames';
 import type { CacheKind } from '../machine/observer';
 import { Causes, whereText } from '../session/causes';
 import type { Recorded } from '../session/history';
-import { addressText, cacheText, deviceName, iommuName } from '../session/names';
+import { cacheText, deviceName, iommuName } from '../session/names';
 import { copyText } from '../session/scopes';
 import type { Session } from '../session/session';
+import { addressText } from '../vm/format';
 import { type FilePath, leaf, type Marks, originOf } from './nodes';
 import type { TreeNode } from './tree';
 

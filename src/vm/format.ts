@@ -73,6 +73,13 @@ export function formatValue(vm: Vm, type: Type, value: number): string {
 
 /** An address with the mapping it lies in: `A + 1 page (0x7f0000001000)`. */
 export function formatMapped(vm: Vm, address: number): string {
+  const text = addressText(vm, address);
+  const plain = formatAddress(address);
+  return text === plain ? plain : `${text} (${plain})`;
+}
+
+/** An address by the mapping it lies in, `A + 1 page`; the bare address outside of all. */
+export function addressText(vm: Vm, address: number): string {
   const mapping = vm.program.scenario.mappings.find(
     each => each.address <= address && address <= each.address + each.pages * PAGE_SIZE,
   );
@@ -83,7 +90,7 @@ export function formatMapped(vm: Vm, address: number): string {
   const parts = [mapping.name];
   if (pages > 0) parts.push(pages === 1 ? '1 page' : `${pages} pages`);
   if (bytes > 0) parts.push(`${bytes} bytes`);
-  return `${parts.join(' + ')} (${formatAddress(address)})`;
+  return parts.join(' + ');
 }
 
 function cpus(mask: number): string {

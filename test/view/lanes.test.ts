@@ -31,8 +31,8 @@ test('lanes show the schedule, the findings and the verdict', () => {
     88                                  COMPLETION_WAIT thread 0
     91    < on_end.invalidate_range_end
 
-    use-after-free: gpu (pasid 1) writes to 0x7f0000001000 in frame 5, which was freed after the
-      translation was made
+    use-after-free: gpu (pasid 1) writes to A + 1 page in frame 5, which was freed after the translation
+      was made
       filled: the ATC of gpu took A + 1 page -> frame 5, by gpu ats in gpu (unmap.mmu:31), step 6
       made stale: frame 5 left its entry, by t0 [P] cpu0 in zap_range (toy/mm.mmu:42), step 43
       freed: frame 5, by t0 [P] cpu0 in free_gathered (toy/mm.mmu:59), step 65

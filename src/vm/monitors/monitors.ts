@@ -2,13 +2,14 @@
  * What is always watched: listens to the machine and to the stack, keeps what it must remember in state,
  * reports findings.
  */
-import { alignDown, formatAddress, fromWords, PAGE_SIZE } from '../../base/address';
+import { alignDown, fromWords, PAGE_SIZE } from '../../base/address';
 import { unreachable } from '../../base/assert';
 import type { Layout } from '../../base/layout';
 import type { FunctionCode } from '../../language/program';
 import type { CachedCopy } from '../../machine/copies';
 import { TABLE } from '../../machine/frames';
 import type { Agent, MachineHooks } from '../../machine/observer';
+import { addressText } from '../format';
 import { FRAME_HEADER } from '../layout';
 import type { Violation } from '../types';
 import type { Vm } from '../vm';
@@ -115,13 +116,13 @@ export class Monitors implements MachineHooks {
     if (!marked) return;
     const who = this.agentName(agent, pasid);
     const what = write ? 'writes to' : 'reads';
-    const where = `${formatAddress(address)} in frame ${frame}`;
+    const where = `${addressText(this.vm, address)} in frame ${frame}`;
     const text = `${who} ${what} ${where}, which was freed after the translation was made`;
     this.vm.violate('use-after-free', text, { address, frame });
   }
 
   walked(agent: Agent, pasid: number, address: number, frame: number, slot: number, marked: boolean): void {
-    const who = `the walk of ${this.agentName(agent, pasid)} for ${formatAddress(address)}`;
+    const who = `the walk of ${this.agentName(agent, pasid)} for ${addressText(this.vm, address)}`;
     const at = { address, frame };
     if (marked)
       this.vm.violate(
@@ -153,7 +154,7 @@ export class Monitors implements MachineHooks {
 
   deviceFailed(device: number, pasid: number, address: number): void {
     const who = this.agentName({ kind: 'device', index: device }, pasid);
-    const what = `its requests for ${formatAddress(address)} were answered`;
+    const what = `its requests for ${addressText(this.vm, address)} were answered`;
     const text = `${who} has failed: ${what}, and the address still has no translation`;
     this.vm.violate('device-failure', text, { address });
   }
@@ -195,7 +196,7 @@ export class Monitors implements MachineHooks {
 
   private unanswered(agent: Agent, pasid: number, address: number): Violation {
     const thread = this.vm.threads.find(({ kind }) => kind === 'device')?.id ?? 0;
-    const what = `the page request of ${this.agentName(agent, pasid)} for ${formatAddress(address)}`;
+    const what = `the page request of ${this.agentName(agent, pasid)} for ${addressText(this.vm, address)}`;
     const message = `${what} is never answered`;
     return { property: 'page-response', message, thread, address, frame: null, fn: null, span: null };
   }
@@ -212,7 +213,7 @@ export class Monitors implements MachineHooks {
 
   private close(subscriber: number, start: number, end: number): void {
     if (this.subscribers.close(subscriber, start, end) || !this.subscribers.has(subscriber)) return;
-    const range = `${formatAddress(start)}..${formatAddress(end)}`;
+    const range = `${addressText(this.vm, start)}..${addressText(this.vm, end)}`;
     this.vm.violate(
       'unbalanced',
       `invalidate_range_end(${range}) of ${this.driverOf(subscriber)} ends what was never started`,

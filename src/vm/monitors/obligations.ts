@@ -11,9 +11,10 @@
  * freed, or
  * when a present leaf with another frame is stored there.
  */
-import { addressBelow, entrySpan, formatAddress, fromWords, highWord, lowWord } from '../../base/address';
+import { addressBelow, entrySpan, fromWords, highWord, lowWord } from '../../base/address';
 import type { Layout } from '../../base/layout';
 import { pteFrame, pteHuge, ptePresent } from '../../machine/entry-format';
+import { addressText } from '../format';
 import type { Vm } from '../vm';
 import { placeOfSlot } from './address-spaces';
 import { Records } from './records';
@@ -114,7 +115,7 @@ export class Obligations {
     const address = this.addressOf(index);
     const ops = this.subscriberName(words.get(index));
     const gone = words.get(index + 4) >= TABLE ? 'the table pointer' : 'the translation';
-    const what = `${gone} of ${formatAddress(address)} to frame ${words.get(index + 3) - 1}`;
+    const what = `${gone} of ${addressText(this.vm, address)} to frame ${words.get(index + 3) - 1}`;
     this.vm.violate('missed-range', `${ops} was not told that ${what} is gone, and ${then}`, {
       address,
       frame,

@@ -2,12 +2,13 @@
  * Operations: a system call, fault, daemon or work item from entry to return. What is judged by them is
  * stale-after-return, unbalanced, and (by the ranges that they are revoking) access-after-protect.
  */
-import { addressBelow, formatAddress, fromWords, highWord, lowWord, PAGE_SIZE } from '../../base/address';
+import { addressBelow, fromWords, highWord, lowWord, PAGE_SIZE } from '../../base/address';
 import type { Layout } from '../../base/layout';
 import type { FunctionCode } from '../../language/program';
 import type { CachedCopy } from '../../machine/copies';
 import { pteFrame, ptePresent, pteWrite } from '../../machine/entry-format';
 import { compileExpr } from '../expressions';
+import { addressText } from '../format';
 import { FRAME_HEADER, THREAD } from '../layout';
 import type { Vm } from '../vm';
 import { fieldOf, leavesIn, mmOfRoot, mmOfThread, rootOf, vmaRights } from './address-spaces';
@@ -83,7 +84,7 @@ export class Operations {
     const what = write ? 'a write to' : 'a read of';
     vm.violate(
       'access-after-protect',
-      `${what} ${formatAddress(address)} in frame ${frame} completes, which no VMA allowed when issued`,
+      `${what} ${addressText(this.vm, address)} in frame ${frame} completes, which no VMA allowed when issued`,
       {
         address,
         frame,
@@ -112,7 +113,7 @@ export class Operations {
     for (const bracket of this.subscribers.openBrackets()) {
       if (bracket.thread !== thread) continue;
       const name = this.vm.monitors.driverOf(bracket.subscriber);
-      const range = `${formatAddress(bracket.start)}..${formatAddress(bracket.end)}`;
+      const range = `${addressText(this.vm, bracket.start)}..${addressText(this.vm, bracket.end)}`;
       this.vm.violate(
         'unbalanced',
         `the operation returns with invalidate_range_start(${range}) of ${name} not ended`,
@@ -137,7 +138,7 @@ export class Operations {
       );
       if (stale === undefined) continue;
       const cache = vm.monitors.cacheName(stale);
-      const where = `${formatAddress(address)} to frame ${frame}`;
+      const where = `${addressText(this.vm, address)} to frame ${frame}`;
       const text = `${cache} still translates ${where} when the operation returns`;
       vm.violate('stale-after-return', text, { address, frame });
     }
