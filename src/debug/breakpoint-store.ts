@@ -3,8 +3,8 @@
  * numbers.
  */
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import { propertyIds } from '../language/properties';
 import type { FunctionRequest, LineRequest } from '../session/breakpoints';
-import { propertyIds } from '../vm/types';
 import type { Debuggee } from './debuggee';
 
 interface FileBreakpoints {

@@ -1,6 +1,6 @@
 /** What the adapter can do. Each has a transcript in test/debug/transcripts, and a test compares. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import { propertyIds } from '../vm/types';
+import { propertyIds } from '../language/properties';
 
 /** The answer to `initialize`. */
 export const capabilities: DebugProtocol.Capabilities = {

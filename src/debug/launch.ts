@@ -1,9 +1,10 @@
 /** From a launch request to a session: the attributes are checked, the files compiled. */
+
+import { isPropertyId, type PropertyId, propertyIds } from '../language/properties';
 import { loadRun, problemText, type RunProblem, startSession } from '../session/load';
 import type { ScheduleName, Session } from '../session/session';
 import { filesOf } from '../session/sites';
 import { parseSchedule, savedScheduler } from '../trace/saved-schedule';
-import { type PropertyId, propertyIds } from '../vm/types';
 import { errors } from './errors';
 import type { LaunchArguments } from './requests';
 import { Sources } from './sources';
@@ -59,7 +60,6 @@ function checked(args: LaunchArguments) {
 }
 
 function propertyId(id: string): PropertyId {
-  const known = propertyIds.find(property => property === id);
-  if (known === undefined) throw errors.badAttribute('properties', id, `some of ${propertyIds.join(', ')}`);
-  return known;
+  if (isPropertyId(id)) return id;
+  throw errors.badAttribute('properties', id, `some of ${propertyIds.join(', ')}`);
 }

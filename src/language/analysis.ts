@@ -3,14 +3,14 @@
  * asks.
  */
 import type { Span } from '../base/span';
-import { aliases, type BuiltinName, builtins } from './builtins';
+import { builtinNamed, builtins } from './builtins';
 import { compileModels, compileScenarioFile } from './compile';
 import type { Declaration, ScenarioItem } from './generated/ast';
 import { type ModelFiles, parseFile } from './models';
 import type { ModelSet, SourceFile, Use } from './module';
 import { docOf, spanOf, spanOfProperty, textOf } from './parse';
-import type { Problem } from './problems';
-import { propertyNames } from './properties';
+import { distinctProblems, type Problem } from './problems';
+import { propertyIds } from './properties';
 import { kernelScope } from './scope';
 import { namedTypes } from './types';
 
@@ -44,16 +44,11 @@ export function analyse({ file, files, shipped, imports }: AnalysisInput): Analy
   const known = kernel !== null && Object.hasOwn(models.kernels, kernel) ? kernel : null;
   return {
     file,
-    problems: distinct([...compiled.problems, ...scenarios.problems]),
+    problems: distinctProblems([...compiled.problems, ...scenarios.problems]),
     uses: [...scenarios.uses, ...usesOfModels(models, known)],
     models,
     kernel: known ?? Object.keys(models.kernels)[0] ?? null,
   };
-}
-
-function distinct(problems: readonly Problem[]): Problem[] {
-  const keyOf = ({ code, span, message }: Problem) => JSON.stringify([code, span, message]);
-  return [...new Map(problems.map(problem => [keyOf(problem), problem])).values()];
 }
 
 /**
@@ -148,12 +143,8 @@ function describeDefinition(text: string, line: number): string {
   return [`\`\`\`mmu\n${code}\n\`\`\``, doc.join('\n')].filter(part => part !== '').join('\n\n');
 }
 
-function isBuiltin(word: string): word is BuiltinName {
-  return Object.hasOwn(builtins, word);
-}
-
 function describeBuiltin(word: string): string | undefined {
-  const name = Object.hasOwn(aliases, word) ? aliases[word] : isBuiltin(word) ? word : undefined;
+  const name = builtinNamed(word);
   if (name === undefined) return undefined;
   const { params, result, doc, access } = builtins[name];
   const code = `${word}(${params.join(', ')})${result === null ? '' : ` -> ${result}`}`;
@@ -182,7 +173,7 @@ export function offersOf({ models, kernel }: Analysis): Offer[] {
   const offers: Offer[] = keywords.split(' ').map(name => ({ name, kind: 'keyword', doc: '' }));
   for (const name of Object.keys(namedTypes)) offers.push({ name, kind: 'type', doc: '' });
   for (const [name, { doc }] of Object.entries(builtins)) offers.push({ name, kind: 'function', doc });
-  for (const name of propertyNames) offers.push({ name, kind: 'property', doc: '' });
+  for (const name of propertyIds) offers.push({ name, kind: 'property', doc: '' });
   const scope = kernel === null ? undefined : kernelScope(models, kernel);
   for (const name of scope?.names('values') ?? []) {
     const isFunction = scope?.value(name)?.kind === 'function';

@@ -617,3 +617,13 @@ export const aliases: Readonly<Record<string, BuiltinName>> = {
   ptep_get_and_clear: 'get_and_clear',
   pmdp_get_and_clear: 'get_and_clear',
 };
+
+/** The builtin of this name or of this other spelling. */
+export function builtinNamed(name: string): BuiltinName | undefined {
+  if (Object.hasOwn(aliases, name)) return aliases[name];
+  return isBuiltin(name) ? name : undefined;
+}
+
+function isBuiltin(name: string): name is BuiltinName {
+  return Object.hasOwn(builtins, name);
+}

@@ -3,7 +3,7 @@
  * it.
  */
 import type { Body } from './body';
-import { aliases, type Builtin, type BuiltinName, builtins, type ParamKind } from './builtins';
+import { aliases, type Builtin, type BuiltinName, builtinNamed, builtins, type ParamKind } from './builtins';
 import { driverOf, lowerExpression, lowerTarget } from './expressions';
 import type { Call, Expression, Member, NameUse } from './generated/ast';
 import type { FunctionHeader, SymbolicConst } from './module';
@@ -75,16 +75,6 @@ export function lowerCall(body: Body, node: Call): Called {
   const near = nearestName(callee.name, known);
   body.unit.problems.push(problems.unknownFunction(spanOf(callee), callee.name, near));
   return wrong;
-}
-
-/** The builtin of this name or of this other spelling. */
-export function builtinNamed(name: string): BuiltinName | undefined {
-  if (Object.hasOwn(aliases, name)) return aliases[name];
-  return isBuiltin(name) ? name : undefined;
-}
-
-function isBuiltin(name: string): name is BuiltinName {
-  return Object.hasOwn(builtins, name);
 }
 
 function lowerNamedCall(body: Body, node: Call, callee: NameUse, meaning: Meaning): Called {

@@ -12,7 +12,7 @@ import { compileDriver, parseFile, readDrivers, recursion } from './models';
 import type { Declarations, DriverModule, ModelSet, SourceFile, Use } from './module';
 import { nearestName } from './names';
 import { docOf, spanOf, spanOfProperty } from './parse';
-import { type Problem, problems } from './problems';
+import { distinctProblems, type Problem, problems } from './problems';
 import type { Program, ScenarioCode } from './program';
 import { checkReplay } from './replay';
 import { type CompiledScenario, compileScenario } from './scenario';
@@ -97,23 +97,13 @@ export function compileScenarioFile(file: SourceFile, options: ScenarioOptions):
     uses.push(...unit.uses);
     found.push(...ofFile);
   }
-  return { scenarios, problems: distinct(found), uses };
+  return { scenarios, problems: distinctProblems(found), uses };
 }
 
 function kernelErrors(models: ModelSet, kernel: string): Problem[] {
   return kernelChain(models, kernel).flatMap(part =>
     part.problems.filter(({ severity }) => severity === 'error'),
   );
-}
-
-/** The same mistake may be met once for each scenario and kernel. */
-function distinct(found: readonly Problem[]): Problem[] {
-  const known = new Map<string, Problem>();
-  for (const problem of found) {
-    const { file, line, column } = problem.span;
-    known.set(`${problem.code} ${file}:${line}:${column} ${problem.message}`, problem);
-  }
-  return [...known.values()];
 }
 
 function readFiles(file: SourceFile, options: ScenarioOptions): Files {
@@ -258,7 +248,7 @@ function makeHandle(input: HandleInput): ScenarioHandle {
     program ??= link({ kernel, parts, scenario: code, functions, globals });
     return program;
   };
-  const errors = () => distinct(found).filter(({ severity }) => severity === 'error');
+  const errors = () => distinctProblems(found).filter(({ severity }) => severity === 'error');
   if (compiled && module && errors().length === 0) {
     const parts = partsOf(module, [...used.values()], options.models, kernel);
     const late = checkThreads(compiled.code, parts);

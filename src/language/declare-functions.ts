@@ -1,5 +1,5 @@
 import type { Body } from './body';
-import { builtinNamed } from './calls';
+import { builtinNamed } from './builtins';
 import { type Collected, refuseHiding, refuseTwice } from './collected';
 import { typeOf } from './declared-types';
 import type { FunctionSource } from './functions';

@@ -318,3 +318,13 @@ export const problems = {
   ...modelProblems,
   ...scenarioProblems,
 };
+
+/** Each problem once: the same mistake may be met for each scenario and kernel. */
+export function distinctProblems(found: readonly Problem[]): Problem[] {
+  const known = new Map<string, Problem>();
+  for (const problem of found) {
+    const { file, line, column } = problem.span;
+    known.set(`${problem.code} ${file}:${line}:${column} ${problem.message}`, problem);
+  }
+  return [...known.values()];
+}

@@ -21,7 +21,7 @@ import type {
   ScenarioCode,
   TaskConfig,
 } from './program';
-import { propertyNames } from './properties';
+import { isPropertyId, propertyIds } from './properties';
 import { compileReplay } from './replay';
 import type { Scope } from './scope';
 import { lowerClaim } from './statements';
@@ -339,8 +339,8 @@ function setUpBinding(work: Work, body: Body, node: Binding, process: Global): v
 /* Verdict. */
 
 function checkProperty(unit: Unit, span: Span, name: string): void {
-  if (propertyNames.includes(name)) return;
-  unit.problems.push(problems.unknownProperty(span, name, nearestName(name, propertyNames)));
+  if (isPropertyId(name)) return;
+  unit.problems.push(problems.unknownProperty(span, name, nearestName(name, propertyIds)));
 }
 
 function expectationOf(unit: Unit, node: Expect | undefined): Expectation | null {

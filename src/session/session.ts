@@ -7,8 +7,9 @@
  */
 import { assert } from '../base/assert';
 import type { Program } from '../language/program';
+import { type PropertyId, propertyIds } from '../language/properties';
 import { fair, random, replay, type Scheduler, type ScheduleState } from '../vm/schedule';
-import { type PropertyId, propertyIds, type Violation, type VmEvent } from '../vm/types';
+import type { Violation, VmEvent } from '../vm/types';
 import { Vm } from '../vm/vm';
 import { Breakpoints } from './breakpoints';
 import { countUpTo, type Finding, History, type LimitReached, type Recorded, type Step } from './history';

@@ -2,7 +2,7 @@
  * What a run has shown, held against what its scenario expects. One schedule can show a violation, never its
  * absence.
  */
-import type { PropertyId } from '../vm/types';
+import type { PropertyId } from '../language/properties';
 import type { Session } from './session';
 
 /** A verdict on the run so far. */

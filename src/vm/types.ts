@@ -1,28 +1,8 @@
 /** What the vm shows to those who drive it: threads, frames, steps, violations, events. */
 import type { Span } from '../base/span';
 import type { FunctionCode } from '../language/program';
+import type { PropertyId } from '../language/properties';
 import type { MachineEvent } from '../machine/observer';
-
-/** Every property that is always watched, in the order they are shown. */
-export const propertyIds = [
-  'use-after-free',
-  'table-use-after-free',
-  'bad-walk',
-  'access-after-protect',
-  'stale-after-return',
-  'missed-range',
-  'unbalanced',
-  'sleep-in-atomic',
-  'deadlock',
-  'data-race',
-  'walk-after-release',
-  'page-response',
-  'device-failure',
-  'assertion',
-] as const;
-
-/** Id of a property, as in `expect violated ID` and in exception breakpoints. */
-export type PropertyId = (typeof propertyIds)[number];
 
 /** A frame of a thread's stack, innermost first in lists. */
 export interface Frame {

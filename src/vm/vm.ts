@@ -10,6 +10,7 @@ import { Layout } from '../base/layout';
 import type { Span } from '../base/span';
 import { Words } from '../base/words';
 import type { Expr, FunctionCode, Instruction, Program, Type } from '../language/program';
+import type { PropertyId } from '../language/properties';
 import { type Thread, threadsOf } from '../language/threads';
 import { devicesOf } from '../machine/config';
 import { Machine } from '../machine/machine';
@@ -21,7 +22,7 @@ import { layOut, type StateLayout, THREAD } from './layout';
 import { placeOfSlot } from './monitors/address-spaces';
 import { Monitors } from './monitors/monitors';
 import * as stack from './stack';
-import type { Blocked, Frame, PropertyId, StepResult, Violation, VmEvent } from './types';
+import type { Blocked, Frame, StepResult, Violation, VmEvent } from './types';
 
 /** Instructions an atomic block may take, and steps the set-up of a scenario. */
 const JOINED_MAX = 10_000;

@@ -1,8 +1,9 @@
 /** A kernel of a page of text, and scenarios in it: what a property test needs and no more. */
 import { compileModels, compileScenarioFile } from '../../src/language/compile';
 import type { Program } from '../../src/language/program';
+import type { PropertyId } from '../../src/language/properties';
 import { fair, random, replay, type Scheduler } from '../../src/vm/schedule';
-import type { PropertyId, Violation } from '../../src/vm/types';
+import type { Violation } from '../../src/vm/types';
 import { Vm } from '../../src/vm/vm';
 
 const STEPS_MAX = 20_000;

@@ -1,8 +1,8 @@
 /** What package.json promises to VS Code is what the code has. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { propertyIds } from '../../src/language/properties';
 import { treeRequests } from '../../src/view/tree';
-import { propertyIds } from '../../src/vm/types';
 
 const { contributes } = JSON.parse(readFileSync('package.json', 'utf8'));
 const code = readdirSync('src/vscode')
