@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { compileScenarioFile } from '../../src/language/compile';
 import { Vm } from '../../src/vm/vm';
 import { compileShipped } from '../language/models';
+import { readText } from '../language/small';
 
 const { models } = compileShipped();
 
@@ -110,4 +111,13 @@ test('a device without ATS is refused by the drivers for AMD', () => {
   const task = 'task t0 in P on cpu 0 { store(A, 1); }';
   const text = scenario('linux-3.18', 'bind gpu, pasid 1, driver amd_iommu_v2', task);
   expect(() => play(text.replace('ats  pri requests 4', ''))).toThrow('has_ats');
+});
+
+test('the driver of docs/models.md does what the text says, and can be unbound and bound again', () => {
+  const [, text = ''] = /^```mmu\n([\s\S]*?)^```$/m.exec(readText('docs/models.md')) ?? [];
+  expect(text).toContain('driver small_iommu');
+  expect(play(text).violated).toEqual([]);
+  const again = 'small_iommu.unbind(gpu, 1); small_iommu.unbind(gpu, 1); small_iommu.bind(P, gpu, 1);';
+  const often = text.replace('{ munmap(A, 4 pages); }', `{ ${again.repeat(6)} munmap(A, 4 pages); }`);
+  expect(play(often).violated).toEqual([]);
 });
