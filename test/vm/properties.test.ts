@@ -197,6 +197,24 @@ describe('devices', () => {
     expect(violated(stop, body('false'))).toContain('walk-after-release');
     expect(violated(stop, body('true'))).not.toContain('walk-after-release');
   });
+  test('walk-after-release: also of a subscriber that has no release to be told by', () => {
+    const silent = `
+      driver silent {
+        notifier silent { invalidate_range(mn, mm, start, end) { skip; } }
+        fn bind(mm: mm, device: device, pasid: int 0..31) {
+          var mn = subscribe(mm, silent);
+          binds(mn, device, pasid);
+          var pgd = mm.pgd;
+          set_gcr3(device, pasid, pgd);
+        }
+      }
+      fn __mmu_notifier_release(mm: mm) { list_clear(mm.list); }
+      syscall fn leave(mm: mm) { __mmu_notifier_release(mm); }`;
+    const body = (call: string): string =>
+      `${gpu} ${bound('silent')} ${task(call)} ${program} replay { t0 until done }`;
+    expect(violated(silent, body('leave(P);'))).toContain('walk-after-release');
+    expect(violated(silent, body('skip;'))).toEqual([]);
+  });
   test('page-response: a request that nobody answers, and an answer to nobody', () => {
     const found = violated('', `${gpu} ${bound('walker', '')} ${task('skip;')} ${program}`);
     expect(found).toContain('page-response');

@@ -73,7 +73,9 @@ export class Monitors implements MachineHooks {
   /** A frame is about to be popped from a thread. */
   leaving(thread: number, fn: FunctionCode, frame: number): void {
     this.operations.leaving(thread, frame);
-    if (fn.name === 'mmu_notifier_unregister') this.gone(this.vm.words.get(frame + FRAME_HEADER));
+    const first = this.vm.words.get(frame + FRAME_HEADER);
+    if (fn.name === 'mmu_notifier_unregister') this.gone(first);
+    if (fn.name === '__mmu_notifier_release') this.subscribers.releaseAllOf(first);
     if (fn.role !== 'callback' || fn.callback === null) return;
     const [subscriber] = this.callbackArguments(fn, frame);
     this.tellCallback('callback-return', thread, fn, frame);

@@ -136,6 +136,13 @@ export class Subscribers {
       if (words.get(index) === subscriber) words.put(index + 3, 1);
   }
 
+  /** The core has released every subscriber of an mm, also those that have no ->release to be told by. */
+  releaseAllOf(mm: number): void {
+    const { words } = this.vm;
+    for (const index of this.bindings.all(words))
+      if (fieldOf(this.vm, 'mmu_notifier', 'mm', words.get(index)) === mm) words.put(index + 3, 1);
+  }
+
   /** Bindings of (device, pasid): subscriber and whether it was released. */
   boundTo(device: number, pasid: number): { subscriber: number; released: boolean }[] {
     const { words } = this.vm;
