@@ -7,7 +7,6 @@ import { spanOf, spanOfProperty } from './parse';
 import { problems } from './problems';
 import { addrType, numberType } from './types';
 import { recordUse } from './unit';
-
 import { constant, type Value, wrongValue } from './value';
 
 const units: Readonly<Record<string, number>> = {
@@ -39,6 +38,10 @@ export function lowerNumber(body: Body, node: NumberLiteral): Value {
   }
   const unit = node.unit === undefined ? undefined : units[node.unit];
   if (unit === undefined) return { expr: constant(value), type: numberType };
+  if (!Number.isSafeInteger(value * unit)) {
+    body.unit.problems.push(problems.malformedNumber(spanOf(node), `${node.digits} ${node.unit}`));
+    return wrongValue;
+  }
   return { expr: constant(value * unit), type: addrType };
 }
 

@@ -1,3 +1,4 @@
+import { type ArithmeticOperator, arithmetic } from '../base/arithmetic';
 import type { Body } from './body';
 import { lowerExpression } from './expressions';
 import type { Binary, Conditional, Expression, Unary } from './generated/ast';
@@ -119,8 +120,8 @@ export function lowerBinary(body: Body, node: Binary): Value {
     body.unit.problems.push(problems.wrongOperands(spanOf(node), operator, ...operands));
     return wrongValue;
   }
-  if (left.expr.op === 'const' && right.expr.op === 'const' && type.kind !== 'bool') {
-    return foldConstants(body, node, left.expr.value, right.expr.value, type);
+  if (left.expr.op === 'const' && right.expr.op === 'const' && isArithmetic(operator)) {
+    return foldConstants(body, node, operator, left.expr.value, right.expr.value, type);
   }
   const address = isAddressPair(left.type, right.type);
   return { expr: { op: 'binary', fn: operator, address, left: left.expr, right: right.expr }, type };
@@ -165,40 +166,26 @@ function binaryType(operator: Operator, a: StaticType, b: StaticType): StaticTyp
   }
 }
 
-function foldConstants(body: Body, node: Binary, a: number, b: number, type: StaticType): Value {
-  if ((node.operator === '/' || node.operator === '%') && b === 0) {
+function isArithmetic(operator: Operator): operator is ArithmeticOperator {
+  return Object.hasOwn(arithmetic, operator);
+}
+
+function foldConstants(
+  body: Body,
+  node: Binary,
+  operator: ArithmeticOperator,
+  a: number,
+  b: number,
+  type: StaticType,
+): Value {
+  if ((operator === '/' || operator === '%') && b === 0) {
     body.unit.problems.push(problems.divisionByZero(spanOf(node)));
     return wrongValue;
   }
-  const value = foldOperator(node.operator, a, b);
+  const value = arithmetic[operator](a, b);
   if (!Number.isSafeInteger(value)) {
     body.unit.problems.push(problems.malformedNumber(spanOf(node), String(value)));
     return wrongValue;
   }
   return { expr: constant(value), type };
-}
-
-function foldOperator(operator: Binary['operator'], a: number, b: number): number {
-  switch (operator) {
-    case '+':
-      return a + b;
-    case '-':
-      return a - b;
-    case '*':
-      return a * b;
-    case '/':
-      return Math.trunc(a / b);
-    case '%':
-      return a % b;
-    case '&':
-      return a & b;
-    case '|':
-      return a | b;
-    case '<<':
-      return a << b;
-    case '>>':
-      return a >> b;
-    default:
-      return 0;
-  }
 }

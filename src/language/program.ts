@@ -5,6 +5,7 @@
  * the modules
  * of one scenario linked: overrides applied, function parameters specialised, offsets assigned.
  */
+import type { ArithmeticOperator } from '../base/arithmetic';
 import type { Span } from '../base/span';
 import type { MachineConfig } from '../machine/config';
 import type { BuiltinName } from './builtins';
@@ -61,22 +62,7 @@ export type Expr =
   | { readonly op: 'not' | 'negate'; readonly value: Expr }
   | {
       readonly op: 'binary';
-      readonly fn:
-        | '+'
-        | '-'
-        | '*'
-        | '/'
-        | '%'
-        | '&'
-        | '|'
-        | '<<'
-        | '>>'
-        | '=='
-        | '!='
-        | '<'
-        | '<='
-        | '>'
-        | '>=';
+      readonly fn: ArithmeticOperator | '==' | '!=' | '<' | '<=' | '>' | '>=';
       /** Set when both sides are addresses: order is then unsigned. */
       readonly address: boolean;
       readonly left: Expr;

@@ -2,6 +2,7 @@
  * Turns expressions into closures. Values are numbers; addresses are exact integers, references 1 + index.
  */
 import { addressBelow, fromWords, highWord, lowWord } from '../base/address';
+import { arithmetic } from '../base/arithmetic';
 import { unreachable } from '../base/assert';
 import { type Expr, type Guard, type Place, type Type, typeWords } from '../language/program';
 import { builtinFor } from './builtins/table';
@@ -78,24 +79,6 @@ function compileBinary(vm: Vm, expr: Expr & { readonly op: 'binary' }): Eval {
   const [left, right] = [compileExpr(vm, expr.left), compileExpr(vm, expr.right)];
   const below = expr.address ? addressBelow : (a: number, b: number) => a < b;
   switch (expr.fn) {
-    case '+':
-      return () => exact(vm, left() + right());
-    case '-':
-      return () => exact(vm, left() - right());
-    case '*':
-      return () => exact(vm, left() * right());
-    case '/':
-      return () => divide(vm, left(), right());
-    case '%':
-      return () => remainder(vm, left(), right());
-    case '&':
-      return () => bitwise(left(), right(), (a, b) => a & b);
-    case '|':
-      return () => bitwise(left(), right(), (a, b) => a | b);
-    case '<<':
-      return () => exact(vm, left() * 2 ** right());
-    case '>>':
-      return () => exact(vm, Math.floor(left() / 2 ** right()));
     case '==':
       return () => (left() === right() ? 1 : 0);
     case '!=':
@@ -108,8 +91,20 @@ function compileBinary(vm: Vm, expr: Expr & { readonly op: 'binary' }): Eval {
       return () => (below(right(), left()) ? 1 : 0);
     case '>=':
       return () => (below(left(), right()) ? 0 : 1);
-    default:
-      return unreachable(expr.fn);
+    case '/':
+    case '%': {
+      const divide = arithmetic[expr.fn];
+      return () => {
+        const [dividend, divisor] = [left(), right()];
+        if (divisor !== 0) return exact(vm, divide(dividend, divisor));
+        vm.violate('assertion', 'division by zero');
+        return 0;
+      };
+    }
+    default: {
+      const apply = arithmetic[expr.fn];
+      return () => exact(vm, apply(left(), right()));
+    }
   }
 }
 
@@ -118,22 +113,6 @@ function exact(vm: Vm, value: number): number {
   if (Number.isSafeInteger(value)) return value;
   vm.violate('assertion', 'a result is no whole number of at most 53 bits');
   return 0;
-}
-
-function divide(vm: Vm, left: number, right: number): number {
-  if (right !== 0) return Math.trunc(left / right);
-  vm.violate('assertion', 'division by zero');
-  return 0;
-}
-
-function remainder(vm: Vm, left: number, right: number): number {
-  if (right !== 0) return left - Math.floor(left / right) * right;
-  vm.violate('assertion', 'division by zero');
-  return 0;
-}
-
-function bitwise(a: number, b: number, apply: (a: number, b: number) => number): number {
-  return fromWords(apply(lowWord(a), lowWord(b)), apply(highWord(a), highWord(b)));
 }
 
 /** The closures of a variable. */

@@ -72,3 +72,19 @@ test('an initial state that does not fit says so', () => {
   );
   expect(() => new Vm(huge)).toThrow(SetupError);
 });
+
+test('an expression has one value, whether it is known before the run or not', () => {
+  const numbers = [0, 1, 3, -3, 7, 0x7fffff, -0x800000];
+  for (const operator of ['+', '-', '*', '/', '%', '&', '|', '<<', '>>']) {
+    const isShift = operator.includes('<') || operator.includes('>');
+    const pairs = numbers.flatMap(a => (isShift ? [0, 1, 20] : numbers).map(b => [a, b] as const));
+    const checks = pairs
+      .filter(([, b]) => b !== 0 || (operator !== '/' && operator !== '%'))
+      .map(([a, b]) => `m = ${a}; n = ${b}; assert((m ${operator} n) == ((${a}) ${operator} (${b})));`);
+    const word = 'int -2147483648..2147483647';
+    expect([operator, found(`var m: ${word} = 0; var n: ${word} = 0; ${checks.join(' ')}`)]).toEqual([
+      operator,
+      [],
+    ]);
+  }
+});
