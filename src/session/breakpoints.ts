@@ -4,7 +4,7 @@
  * A breakpoint is hit by the step that arrives at it. Hits are remembered as positions of the path, so that a
  * hit count is the same after a step back and forth.
  */
-import type { Expr, FunctionCode, Program } from '../language/program';
+import type { Expr, FunctionCode } from '../language/program';
 import { type Compiled, compileExpressionFor, evaluateText } from './evaluate';
 import { type HitCondition, parseHitCondition } from './hit-condition';
 import { instructionOf, type Place, placeOf } from './place';
@@ -173,12 +173,9 @@ export class Breakpoints {
       const frame = vm.frames(thread).find(each => each.fn !== null) ?? null;
       if (vm.read(condition, thread, frame) === 0) return false;
     }
-    if (forward && !active.hits.includes(position)) {
-      active.hits.push(position);
-      active.hits.sort((a, b) => a - b);
-    }
+    if (forward) noteHit(active.hits, position);
     if (active.hitCondition === null) return true;
-    return active.hitCondition(active.hits.filter(hit => hit <= position).length);
+    return active.hitCondition(active.hits.findLastIndex(hit => hit <= position) + 1);
   }
 
   private logText(message: string, thread: number): string {
@@ -263,9 +260,10 @@ export class Breakpoints {
   }
 }
 
-/** Whether a program has code in a file. */
-export function hasCode(program: Program, file: string): boolean {
-  return statementSites(program, file).length > 0;
+/** Keeps the positions in order. They mostly come so; after a step back, some may be there already. */
+function noteHit(hits: number[], position: number): void {
+  const before = hits.findLastIndex(hit => hit <= position);
+  if (before < 0 || hits[before] !== position) hits.splice(before + 1, 0, position);
 }
 
 function unverified(id: number, kind: 'line' | 'function', message: string): Breakpoint {
