@@ -3,7 +3,7 @@
  * asks.
  */
 import type { Span } from '../base/span';
-import { builtinNamed, builtins } from './builtins';
+import { builtinNamed, builtins, parameterTexts } from './builtins';
 import { compileModels, compileScenarioFile } from './compile';
 import type { Declaration, ScenarioItem } from './generated/ast';
 import { type ModelFiles, parseFile } from './models';
@@ -146,8 +146,8 @@ function describeDefinition(text: string, line: number): string {
 function describeBuiltin(word: string): string | undefined {
   const name = builtinNamed(word);
   if (name === undefined) return undefined;
-  const { params, result, doc, access } = builtins[name];
-  const code = `${word}(${params.join(', ')})${result === null ? '' : ` -> ${result}`}`;
+  const { result, doc, access } = builtins[name];
+  const code = `${word}(${parameterTexts(builtins[name]).join(', ')})${result === null ? '' : ` -> ${result}`}`;
   const kind = name === word ? `builtin, ${access}` : `builtin, ${access}; another name of ${name}`;
   return `\`\`\`mmu\n${code}\n\`\`\`\n\n${doc}\n\n*${kind}*`;
 }

@@ -1,7 +1,6 @@
 /**
  * The builtins: what a statement can do besides plain assignments and calls. One table; the checker, the vm,
- * the
- * documentation and completion are read from it.
+ * completion and docs/builtins.md (node scripts/document-builtins.mjs) are read from it.
  */
 
 /** Access of a builtin to shared state, for the rule of one access a step. */
@@ -42,6 +41,8 @@ export type ParamKind =
 /** One builtin. `result` `same` is the type of the first argument (or of what its list holds). */
 export interface Builtin {
   readonly params: readonly ParamKind[];
+  /** Names of the parameters, where a kind does not say enough. */
+  readonly names?: readonly string[];
   readonly result: ParamKind | 'same' | null;
   readonly access: Access;
   /** May block; `sleep` is also a point that may sleep, forbidden in atomic context. */
@@ -56,20 +57,29 @@ export const builtins = {
   // Locks and context.
   spin_lock: {
     params: ['place:spinlock'],
+    names: ['lock'],
     result: null,
     access: 'atomic',
     blocks: 'spin',
     doc: 'Takes a spinlock; preemption is off while it is held.',
   },
-  spin_unlock: { params: ['place:spinlock'], result: null, access: 'atomic', doc: 'Releases a spinlock.' },
+  spin_unlock: {
+    params: ['place:spinlock'],
+    names: ['lock'],
+    result: null,
+    access: 'atomic',
+    doc: 'Releases a spinlock.',
+  },
   spin_trylock: {
     params: ['place:spinlock'],
+    names: ['lock'],
     result: 'bool',
     access: 'atomic',
     doc: 'Takes a spinlock if it is free.',
   },
   spin_lock_irq: {
     params: ['place:spinlock'],
+    names: ['lock'],
     result: null,
     access: 'atomic',
     blocks: 'spin',
@@ -77,20 +87,29 @@ export const builtins = {
   },
   spin_unlock_irq: {
     params: ['place:spinlock'],
+    names: ['lock'],
     result: null,
     access: 'atomic',
     doc: 'Releases a spinlock, then turns interrupts on if that was the outermost.',
   },
   mutex_lock: {
     params: ['place:mutex'],
+    names: ['lock'],
     result: null,
     access: 'atomic',
     blocks: 'sleep',
     doc: 'Takes a mutex; may sleep.',
   },
-  mutex_unlock: { params: ['place:mutex'], result: null, access: 'atomic', doc: 'Releases a mutex.' },
+  mutex_unlock: {
+    params: ['place:mutex'],
+    names: ['lock'],
+    result: null,
+    access: 'atomic',
+    doc: 'Releases a mutex.',
+  },
   down_read: {
     params: ['place:rwsem'],
+    names: ['lock'],
     result: null,
     access: 'atomic',
     blocks: 'sleep',
@@ -98,18 +117,21 @@ export const builtins = {
   },
   down_read_trylock: {
     params: ['place:rwsem'],
+    names: ['lock'],
     result: 'bool',
     access: 'atomic',
     doc: 'Takes a rw_semaphore for read if no writer holds it.',
   },
   up_read: {
     params: ['place:rwsem'],
+    names: ['lock'],
     result: null,
     access: 'atomic',
     doc: 'Releases a rw_semaphore held for read.',
   },
   down_write: {
     params: ['place:rwsem'],
+    names: ['lock'],
     result: null,
     access: 'atomic',
     blocks: 'sleep',
@@ -117,30 +139,35 @@ export const builtins = {
   },
   up_write: {
     params: ['place:rwsem'],
+    names: ['lock'],
     result: null,
     access: 'atomic',
     doc: 'Releases a rw_semaphore held for write.',
   },
   downgrade_write: {
     params: ['place:rwsem'],
+    names: ['lock'],
     result: null,
     access: 'atomic',
     doc: 'Turns a write hold into a read hold.',
   },
   srcu_read_lock: {
     params: ['place:srcu'],
+    names: ['srcu'],
     result: null,
     access: 'atomic',
     doc: 'Enters an SRCU read section; may nest.',
   },
   srcu_read_unlock: {
     params: ['place:srcu'],
+    names: ['srcu'],
     result: null,
     access: 'atomic',
     doc: 'Leaves an SRCU read section.',
   },
   synchronize_srcu: {
     params: ['place:srcu'],
+    names: ['srcu'],
     result: null,
     access: 'atomic',
     blocks: 'sleep',
@@ -164,117 +191,177 @@ export const builtins = {
   },
   is_locked: {
     params: ['place:any'],
+    names: ['lock'],
     result: 'bool',
     access: 'read',
     doc: 'Whether a lock is held, by whomever.',
   },
   // Atomic operations on a variable.
-  atomic_inc: { params: ['place:int'], result: null, access: 'atomic', doc: 'Adds one.' },
-  atomic_dec: { params: ['place:int'], result: null, access: 'atomic', doc: 'Takes one away.' },
-  atomic_add: { params: ['place:int', 'int'], result: null, access: 'atomic', doc: 'Adds a number.' },
+  atomic_inc: {
+    params: ['place:int'],
+    names: ['variable'],
+    result: null,
+    access: 'atomic',
+    doc: 'Adds one.',
+  },
+  atomic_dec: {
+    params: ['place:int'],
+    names: ['variable'],
+    result: null,
+    access: 'atomic',
+    doc: 'Takes one away.',
+  },
+  atomic_add: {
+    params: ['place:int', 'int'],
+    names: ['variable', 'by'],
+    result: null,
+    access: 'atomic',
+    doc: 'Adds a number.',
+  },
   atomic_dec_and_test: {
     params: ['place:int'],
+    names: ['variable'],
     result: 'bool',
     access: 'atomic',
     doc: 'Takes one away; true if that made it zero.',
   },
   atomic_inc_not_zero: {
     params: ['place:int'],
+    names: ['variable'],
     result: 'bool',
     access: 'atomic',
     doc: 'Adds one unless it is zero; true if it did.',
   },
   xchg: {
     params: ['place:any', 'any'],
+    names: ['variable', 'value'],
     result: 'same',
     access: 'atomic',
     doc: 'Stores a value and returns the old one.',
   },
   cmpxchg: {
     params: ['place:any', 'any', 'any'],
+    names: ['variable', 'expected', 'value'],
     result: 'same',
     access: 'atomic',
-    doc: 'Stores the third if the variable equals the second; returns what it was.',
+    doc: 'Stores the value if the variable is what is expected; returns what it was.',
   },
   test_and_set: {
     params: ['place:any'],
+    names: ['variable'],
     result: 'bool',
     access: 'atomic',
     doc: 'Sets a bool; returns what it was.',
   },
   cpumask_set_cpu: {
     params: ['cpu', 'place:cpumask'],
+    names: ['cpu', 'mask'],
     result: null,
     access: 'atomic',
     doc: 'Adds a CPU to a mask.',
   },
   cpumask_clear_cpu: {
     params: ['cpu', 'place:cpumask'],
+    names: ['cpu', 'mask'],
     result: null,
     access: 'atomic',
     doc: 'Takes a CPU out of a mask.',
   },
   cpumask_test_cpu: {
     params: ['cpu', 'cpumask'],
+    names: ['cpu', 'mask'],
     result: 'bool',
     access: 'pure',
     doc: 'Whether a CPU is in a mask.',
   },
   cpumask_without: {
     params: ['cpumask', 'cpu'],
+    names: ['mask', 'cpu'],
     result: 'cpumask',
     access: 'pure',
     doc: 'The mask less one CPU.',
   },
-  cpumask_empty: { params: ['cpumask'], result: 'bool', access: 'pure', doc: 'Whether no CPU is in a mask.' },
+  cpumask_empty: {
+    params: ['cpumask'],
+    names: ['mask'],
+    result: 'bool',
+    access: 'pure',
+    doc: 'Whether no CPU is in a mask.',
+  },
   // Lists and objects.
   list_add: {
     params: ['place:list', 'any'],
+    names: ['list', 'item'],
     result: null,
     access: 'atomic',
     doc: 'Inserts at the head of a list; a full list is a limit.',
   },
   list_add_tail: {
     params: ['place:list', 'any'],
+    names: ['list', 'item'],
     result: null,
     access: 'atomic',
     doc: 'Appends to a list; a full list is a limit.',
   },
   list_add_before: {
     params: ['place:list', 'any', 'any'],
+    names: ['list', 'item', 'next'],
     result: null,
     access: 'atomic',
-    doc: 'Inserts the second before the third; at the tail if that is null.',
+    doc: 'Inserts an item before another; at the tail if that is null.',
   },
   list_del: {
     params: ['place:list', 'any'],
+    names: ['list', 'item'],
     result: null,
     access: 'atomic',
     doc: 'Takes an item out of a list.',
   },
-  list_empty: { params: ['place:list'], result: 'bool', access: 'read', doc: 'Whether a list is empty.' },
+  list_empty: {
+    params: ['place:list'],
+    names: ['list'],
+    result: 'bool',
+    access: 'read',
+    doc: 'Whether a list is empty.',
+  },
   list_first: {
     params: ['place:list'],
+    names: ['list'],
     result: 'same',
     access: 'read',
     doc: 'First item of a list, or null.',
   },
   list_next: {
     params: ['place:list', 'any'],
+    names: ['list', 'item'],
     result: 'same',
     access: 'read',
     doc: 'The item after this one, or null.',
   },
   list_contains: {
     params: ['place:list', 'any'],
+    names: ['list', 'item'],
     result: 'bool',
     access: 'read',
     doc: 'Whether an item is in a list.',
   },
-  list_length: { params: ['place:list'], result: 'int', access: 'read', doc: 'Number of items in a list.' },
-  list_clear: { params: ['place:list'], result: null, access: 'atomic', doc: 'Empties a list.' },
+  list_length: {
+    params: ['place:list'],
+    names: ['list'],
+    result: 'int',
+    access: 'read',
+    doc: 'Number of items in a list.',
+  },
+  list_clear: {
+    params: ['place:list'],
+    names: ['list'],
+    result: null,
+    access: 'atomic',
+    doc: 'Empties a list.',
+  },
   free: {
     params: ['object'],
+    names: ['object'],
     result: null,
     access: 'atomic',
     doc: 'Returns an object to its pool; it is cleared.',
@@ -295,6 +382,7 @@ export const builtins = {
   },
   alloc_table: {
     params: ['int'],
+    names: ['level'],
     result: 'table',
     access: 'atomic',
     doc: 'Lowest free frame as an empty page table of this level (1 PTE .. 4 PGD); null when none.',
@@ -308,18 +396,21 @@ export const builtins = {
   table_page: { params: ['table'], result: 'page', access: 'pure', doc: 'The page a table lies in.' },
   copy_page_word: {
     params: ['page', 'page', 'int'],
+    names: ['to', 'from', 'word'],
     result: null,
     access: 'atomic',
-    doc: 'Copies one word of the contents (to, from, word).',
+    doc: 'Copies one word of the contents of a page to another.',
   },
   read_word: {
     params: ['page', 'int'],
+    names: ['page', 'word'],
     result: 'int',
     access: 'read',
     doc: 'A word of the contents through the kernel mapping.',
   },
   write_word: {
     params: ['page', 'int', 'int'],
+    names: ['page', 'word', 'value'],
     result: null,
     access: 'write',
     doc: 'Stores a word of the contents through the kernel mapping.',
@@ -327,6 +418,7 @@ export const builtins = {
   // Page-table entries: places.
   entry_at: {
     params: ['table', 'addr'],
+    names: ['table', 'address'],
     result: 'entry',
     access: 'pure',
     doc: 'The entry of a table for an address (pgd_offset, pte_offset_map).',
@@ -346,6 +438,7 @@ export const builtins = {
   },
   set_entry: {
     params: ['entry', 'pte'],
+    names: ['entry', 'value'],
     result: null,
     access: 'write',
     doc: 'Stores an entry (set_pte, pmd_populate, pmd_clear).',
@@ -358,9 +451,10 @@ export const builtins = {
   },
   cmpxchg_entry: {
     params: ['entry', 'pte', 'pte'],
+    names: ['entry', 'expected', 'value'],
     result: 'bool',
     access: 'atomic',
-    doc: 'Stores the third if the entry equals the second.',
+    doc: 'Stores the value if the entry is what is expected; whether it did.',
   },
   test_and_clear_young: {
     params: ['entry'],
@@ -371,28 +465,49 @@ export const builtins = {
   // Page-table entries: values.
   pte_none: {
     params: ['pte'],
+    names: ['value'],
     result: 'bool',
     access: 'pure',
     doc: 'Whether an entry value is empty. Also pmd_none, pud_none, pgd_none.',
   },
-  pte_present: { params: ['pte'], result: 'bool', access: 'pure', doc: 'Whether P is set.' },
-  pte_write: { params: ['pte'], result: 'bool', access: 'pure', doc: 'Whether W is set.' },
-  pte_dirty: { params: ['pte'], result: 'bool', access: 'pure', doc: 'Whether D is set.' },
-  pte_young: { params: ['pte'], result: 'bool', access: 'pure', doc: 'Whether A is set.' },
-  pte_huge: { params: ['pte'], result: 'bool', access: 'pure', doc: 'Whether PS is set.' },
-  pte_same: { params: ['pte', 'pte'], result: 'bool', access: 'pure', doc: 'Whether two values are equal.' },
-  pte_page: { params: ['pte'], result: 'page', access: 'pure', doc: 'The page a leaf maps.' },
+  pte_present: {
+    params: ['pte'],
+    names: ['value'],
+    result: 'bool',
+    access: 'pure',
+    doc: 'Whether P is set.',
+  },
+  pte_write: { params: ['pte'], names: ['value'], result: 'bool', access: 'pure', doc: 'Whether W is set.' },
+  pte_dirty: { params: ['pte'], names: ['value'], result: 'bool', access: 'pure', doc: 'Whether D is set.' },
+  pte_young: { params: ['pte'], names: ['value'], result: 'bool', access: 'pure', doc: 'Whether A is set.' },
+  pte_huge: { params: ['pte'], names: ['value'], result: 'bool', access: 'pure', doc: 'Whether PS is set.' },
+  pte_same: {
+    params: ['pte', 'pte'],
+    names: ['a', 'b'],
+    result: 'bool',
+    access: 'pure',
+    doc: 'Whether two values are equal.',
+  },
+  pte_page: {
+    params: ['pte'],
+    names: ['value'],
+    result: 'page',
+    access: 'pure',
+    doc: 'The page a leaf maps.',
+  },
   pte_table: {
     params: ['pte'],
+    names: ['value'],
     result: 'table',
     access: 'pure',
     doc: 'The table a pointer entry points to.',
   },
   mk_pte: {
     params: ['page', 'bool'],
+    names: ['page', 'write'],
     result: 'pte',
     access: 'pure',
-    doc: 'Present user leaf with A set; the second is W (mk_pte, maybe_mkwrite).',
+    doc: 'Present user leaf with A set, and W as asked (mk_pte, maybe_mkwrite).',
   },
   mk_table_entry: {
     params: ['table'],
@@ -400,40 +515,81 @@ export const builtins = {
     access: 'pure',
     doc: 'Present pointer to a table with W and U (_PAGE_TABLE).',
   },
-  pte_wrprotect: { params: ['pte'], result: 'pte', access: 'pure', doc: 'The value with W clear.' },
-  pte_mkwrite: { params: ['pte'], result: 'pte', access: 'pure', doc: 'The value with W set.' },
-  pte_mkdirty: { params: ['pte'], result: 'pte', access: 'pure', doc: 'The value with D set.' },
-  pte_mkclean: { params: ['pte'], result: 'pte', access: 'pure', doc: 'The value with D clear.' },
-  pte_mkyoung: { params: ['pte'], result: 'pte', access: 'pure', doc: 'The value with A set.' },
-  pte_mkold: { params: ['pte'], result: 'pte', access: 'pure', doc: 'The value with A clear.' },
+  pte_wrprotect: {
+    params: ['pte'],
+    names: ['value'],
+    result: 'pte',
+    access: 'pure',
+    doc: 'The value with W clear.',
+  },
+  pte_mkwrite: {
+    params: ['pte'],
+    names: ['value'],
+    result: 'pte',
+    access: 'pure',
+    doc: 'The value with W set.',
+  },
+  pte_mkdirty: {
+    params: ['pte'],
+    names: ['value'],
+    result: 'pte',
+    access: 'pure',
+    doc: 'The value with D set.',
+  },
+  pte_mkclean: {
+    params: ['pte'],
+    names: ['value'],
+    result: 'pte',
+    access: 'pure',
+    doc: 'The value with D clear.',
+  },
+  pte_mkyoung: {
+    params: ['pte'],
+    names: ['value'],
+    result: 'pte',
+    access: 'pure',
+    doc: 'The value with A set.',
+  },
+  pte_mkold: {
+    params: ['pte'],
+    names: ['value'],
+    result: 'pte',
+    access: 'pure',
+    doc: 'The value with A clear.',
+  },
   no_pte: { params: [], result: 'pte', access: 'pure', doc: 'The empty entry value.' },
   // Addresses.
   align_down: {
     params: ['addr', 'addr'],
+    names: ['address', 'size'],
     result: 'addr',
     access: 'pure',
     doc: 'Rounds down to a multiple of a size.',
   },
   align_up: {
     params: ['addr', 'addr'],
+    names: ['address', 'size'],
     result: 'addr',
     access: 'pure',
     doc: 'Rounds up to a multiple of a size.',
   },
   min: {
     params: ['any', 'any'],
+    names: ['a', 'b'],
     result: 'same',
     access: 'pure',
     doc: 'The smaller; addresses compare unsigned.',
   },
   max: {
     params: ['any', 'any'],
+    names: ['a', 'b'],
     result: 'same',
     access: 'pure',
     doc: 'The larger; addresses compare unsigned.',
   },
   addr_end: {
     params: ['addr', 'addr', 'int'],
+    names: ['address', 'end', 'level'],
     result: 'addr',
     access: 'pure',
     doc: 'End of the part of [address, end) under one entry at a level (pmd_addr_end and its like).',
@@ -441,12 +597,14 @@ export const builtins = {
   // CPUs.
   load_cr3: {
     params: ['cpu', 'table'],
+    names: ['cpu', 'root'],
     result: null,
     access: 'atomic',
     doc: 'Loads CR3 of a CPU; without PCID this empties its TLB and paging-structure cache.',
   },
   invlpg: {
     params: ['addr'],
+    names: ['address'],
     result: null,
     access: 'atomic',
     doc: 'INVLPG on this CPU: the page, and every paging-structure entry.',
@@ -459,18 +617,21 @@ export const builtins = {
   },
   send_ipi: {
     params: ['cpu', 'function'],
+    names: ['cpu', 'handler'],
     result: null,
     access: 'atomic',
     doc: 'Marks an interrupt handler as pending on a CPU; it runs there when interrupts are on.',
   },
   load: {
     params: ['addr'],
+    names: ['address'],
     result: 'int',
     access: 'atomic',
     doc: 'User load of a word. Several steps: lookup, walk, access; faults call the fault entry. Tasks only.',
   },
   store: {
     params: ['addr', 'int'],
+    names: ['address', 'value'],
     result: null,
     access: 'atomic',
     doc: 'User store of a word. Tasks only.',
@@ -478,38 +639,49 @@ export const builtins = {
   // Devices (device programs only).
   dma_read: {
     params: ['addr'],
+    names: ['address'],
     result: 'int',
     access: 'atomic',
     doc: 'DMA read of a word, with the PASID of the program: translation steps, then the access.',
   },
-  dma_write: { params: ['addr', 'int'], result: null, access: 'atomic', doc: 'DMA write of a word.' },
+  dma_write: {
+    params: ['addr', 'int'],
+    names: ['address', 'value'],
+    result: null,
+    access: 'atomic',
+    doc: 'DMA write of a word.',
+  },
   // IOMMU.
   device_iommu: { params: ['device'], result: 'iommu', access: 'pure', doc: 'The IOMMU a device is behind.' },
   set_gcr3: {
     params: ['device', 'int', 'table'],
+    names: ['device', 'pasid', 'root'],
     result: null,
     access: 'write',
-    doc: 'Writes the PASID table entry (device, pasid, root): valid.',
+    doc: 'Writes the PASID table entry: valid, with this root.',
   },
   clear_gcr3: {
     params: ['device', 'int'],
+    names: ['device', 'pasid'],
     result: null,
     access: 'write',
     doc: 'Clears the PASID table entry.',
   },
   invalidate_iommu_pages: {
     params: ['device', 'int', 'addr', 'bool', 'bool'],
+    names: ['device', 'pasid', 'address', 'all', 'pde'],
     result: null,
     access: 'atomic',
     blocks: 'spin',
-    doc: 'Queues INVALIDATE_IOMMU_PAGES for a device: pasid, address, all, pde (intermediate entries too).',
+    doc: 'Queues INVALIDATE_IOMMU_PAGES: the page, or all of the PASID; with pde pointers to tables too.',
   },
   invalidate_iotlb_pages: {
     params: ['device', 'int', 'addr', 'bool'],
+    names: ['device', 'pasid', 'address', 'all'],
     result: null,
     access: 'atomic',
     blocks: 'spin',
-    doc: 'Queues INVALIDATE_IOTLB_PAGES, an ATS invalidation of the device TLB: pasid, address, all.',
+    doc: 'Queues INVALIDATE_IOTLB_PAGES, an ATS invalidation of the device TLB: the page, or all of the PASID.',
   },
   completion_wait: {
     params: ['iommu'],
@@ -526,10 +698,11 @@ export const builtins = {
   },
   complete_ppr: {
     params: ['device', 'int', 'int', 'int'],
+    names: ['device', 'pasid', 'tag', 'status'],
     result: null,
     access: 'atomic',
     blocks: 'spin',
-    doc: 'Queues COMPLETE_PPR_REQUEST: pasid, tag, status (0 success, 1 invalid, 15 failure).',
+    doc: 'Queues COMPLETE_PPR_REQUEST; the status is 0 success, 1 invalid, 15 failure.',
   },
   has_ats: { params: ['device'], result: 'bool', access: 'pure', doc: 'Whether a device has ATS enabled.' },
   ppr_pending: {
@@ -544,13 +717,44 @@ export const builtins = {
     access: 'read',
     doc: 'Oldest entry of the page-request log.',
   },
-  ppr_device: { params: ['ppr'], result: 'device', access: 'pure', doc: 'Device of a page request.' },
-  ppr_pasid: { params: ['ppr'], result: 'int', access: 'pure', doc: 'PASID of a page request.' },
-  ppr_address: { params: ['ppr'], result: 'addr', access: 'pure', doc: 'Page address of a page request.' },
-  ppr_tag: { params: ['ppr'], result: 'int', access: 'pure', doc: 'Tag (PRG index) of a page request.' },
-  ppr_write: { params: ['ppr'], result: 'bool', access: 'pure', doc: 'Whether write access is requested.' },
+  ppr_device: {
+    params: ['ppr'],
+    names: ['request'],
+    result: 'device',
+    access: 'pure',
+    doc: 'Device of a page request.',
+  },
+  ppr_pasid: {
+    params: ['ppr'],
+    names: ['request'],
+    result: 'int',
+    access: 'pure',
+    doc: 'PASID of a page request.',
+  },
+  ppr_address: {
+    params: ['ppr'],
+    names: ['request'],
+    result: 'addr',
+    access: 'pure',
+    doc: 'Page address of a page request.',
+  },
+  ppr_tag: {
+    params: ['ppr'],
+    names: ['request'],
+    result: 'int',
+    access: 'pure',
+    doc: 'Tag (PRG index) of a page request.',
+  },
+  ppr_write: {
+    params: ['ppr'],
+    names: ['request'],
+    result: 'bool',
+    access: 'pure',
+    doc: 'Whether write access is requested.',
+  },
   ppr_last: {
     params: ['ppr'],
+    names: ['request'],
     result: 'bool',
     access: 'pure',
     doc: 'Whether it is the last request of its group.',
@@ -564,12 +768,14 @@ export const builtins = {
   // Work and threads.
   queue_work: {
     params: ['workqueue', 'function', 'any'],
+    names: ['queue', 'work', 'argument'],
     result: 'bool',
     access: 'atomic',
     doc: 'Queues a work item; false if the queue is full.',
   },
   flush_workqueue: {
     params: ['workqueue'],
+    names: ['queue'],
     result: null,
     access: 'read',
     blocks: 'sleep',
@@ -591,6 +797,7 @@ export const builtins = {
   // What is watched.
   binds: {
     params: ['notifier', 'device', 'int'],
+    names: ['subscriber', 'device', 'pasid'],
     result: null,
     access: 'pure',
     doc: 'Says that this subscriber answers for the binding (device, pasid).',
@@ -617,6 +824,15 @@ export const aliases: Readonly<Record<string, BuiltinName>> = {
   ptep_get_and_clear: 'get_and_clear',
   pmdp_get_and_clear: 'get_and_clear',
 };
+
+/** The parameters as people read them: `pasid: int`, `lock: place of spinlock`. */
+export function parameterTexts({ params, names }: Builtin): string[] {
+  return params.map((kind, index) => {
+    const type = kind.replace('place:', 'place of ');
+    const name = names?.[index];
+    return name === undefined || name === type ? type : `${name}: ${type}`;
+  });
+}
 
 /** The builtin of this name or of this other spelling. */
 export function builtinNamed(name: string): BuiltinName | undefined {

@@ -3,7 +3,15 @@
  * it.
  */
 import type { Body } from './body';
-import { aliases, type Builtin, type BuiltinName, builtinNamed, builtins, type ParamKind } from './builtins';
+import {
+  aliases,
+  type Builtin,
+  type BuiltinName,
+  builtinNamed,
+  builtins,
+  type ParamKind,
+  parameterTexts,
+} from './builtins';
 import { driverOf, lowerExpression, lowerTarget } from './expressions';
 import type { Call, Expression, Member, NameUse } from './generated/ast';
 import type { FunctionHeader, SymbolicConst } from './module';
@@ -222,7 +230,12 @@ function lowerBuiltin(body: Body, node: Call, name: BuiltinName): Called {
   if (frameAllocators.has(name)) body.allocates = true;
   if (node.args.length !== builtin.params.length) {
     body.unit.problems.push(
-      problems.wrongArgumentCount(spanOf(node), textOf(node.callee), node.args.length, builtin.params),
+      problems.wrongArgumentCount(
+        spanOf(node),
+        textOf(node.callee),
+        node.args.length,
+        parameterTexts(builtin),
+      ),
     );
     return wrong;
   }
