@@ -31,10 +31,9 @@ export async function run(file: string, options: RunOptions, terminal: Terminal)
   const session = openSession(loaded.program, files, options);
   const end = session.playToEnd();
   if (options.saveTrace) await saveTrace(options.saveTrace, formatSchedule(session));
+  if (end.kind === 'diverged') terminal.err(`${end.text}\n`);
   if (options.json) printRecords(session, terminal);
   else terminal.out(lanes(session, { columns: terminal.columns }));
-  // A schedule that cannot be followed says nothing about the scenario.
-  if (end.kind === 'diverged') throw new Refusal(end.text);
   return verdict(session).exitCode;
 }
 
@@ -58,4 +57,6 @@ async function saveTrace(path: string, text: string): Promise<void> {
 
 function printRecords(session: Session, terminal: Terminal): void {
   for (const record of traceRecords(session)) terminal.out(`${JSON.stringify(record)}\n`);
+  const { status, text, violated } = verdict(session);
+  terminal.out(`${JSON.stringify({ type: 'verdict', name: status, text, violated })}\n`);
 }

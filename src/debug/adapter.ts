@@ -317,7 +317,7 @@ export class ShootdownAdapter extends UnsupportedRequests {
     for (const body of debuggee.teller.news()) this.tell('output', body);
     const isSaid = stop.reason === 'exception' || stop.reason === 'entry' || debuggee.stop.text === stop.text;
     if (!isSaid) this.tell('output', { category: 'console', output: `${stop.text}\n` });
-    if (isFinal(stop)) for (const body of debuggee.teller.verdict(stop)) this.tell('output', body);
+    if (isFinal(stop)) for (const body of debuggee.teller.verdict()) this.tell('output', body);
   }
 
   private tell(event: string, body: object): void {

@@ -72,6 +72,12 @@ function explanation(session: Session, findings: readonly Finding[]): string[] {
   return findings.flatMap(finding => explain(session, finding));
 }
 
+/** A run without a verdict says so itself. */
+function verdictLine(session: Session): string {
+  const { status, text } = verdict(session);
+  return status === 'no verdict' ? text : `verdict: ${text}`;
+}
+
 /** Bodies of output events: what the schedule did since the last stop. Remembers how far it has told. */
 export class Teller {
   private position = 0;
@@ -97,11 +103,10 @@ export class Teller {
   }
 
   /** The verdict, once for each position. */
-  verdict({ reason }: Stop): DebugProtocol.OutputEvent['body'][] {
+  verdict(): DebugProtocol.OutputEvent['body'][] {
     if (this.verdictAt === this.session.position) return [];
     this.verdictAt = this.session.position;
-    const broken = reason === 'diverged' ? 'the schedule could not be followed to its end' : null;
-    return [{ category: 'stdout', output: `verdict: ${verdict(this.session, broken).text}\n` }];
+    return [{ category: 'stdout', output: `${verdictLine(this.session)}\n` }];
   }
 
   private newFindings(): DebugProtocol.OutputEvent['body'][] {

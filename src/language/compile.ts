@@ -168,6 +168,14 @@ function kernelOf(node: Scenario, options: ScenarioOptions, own: Problem[], uses
   return null;
 }
 
+/** The kernel a scenario itself names or stands for, whichever it is compiled for. */
+function ownKernel(node: Scenario, models: ModelSet): string | null {
+  const name = node.items?.find((item): item is KernelChoice => item.$type === 'KernelChoice')?.name;
+  const kernels = Object.values(models.kernels);
+  const named = kernels.find(kernel => kernel.aliases.some(alias => alias.name === name));
+  return named?.name ?? name ?? null;
+}
+
 function compileFile(
   file: SourceFile,
   files: Files,
@@ -245,7 +253,8 @@ function makeHandle(input: HandleInput): ScenarioHandle {
     assert(compiled !== undefined && module !== undefined, 'program: the scenario has problems');
     const parts = partsOf(module, [...used.values()], options.models, kernel);
     const { code, functions, globals } = compiled;
-    program ??= link({ kernel, parts, scenario: code, functions, globals });
+    const scenario = { ...code, kernel: ownKernel(node, options.models) ?? kernel };
+    program ??= link({ kernel, parts, scenario, functions, globals });
     return program;
   };
   const errors = () => distinctProblems(found).filter(({ severity }) => severity === 'error');

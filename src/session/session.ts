@@ -13,6 +13,7 @@ import type { Violation, VmEvent } from '../vm/types';
 import { Vm } from '../vm/vm';
 import { Breakpoints } from './breakpoints';
 import { countUpTo, type Finding, History, type LimitReached, type Recorded, type Step } from './history';
+import { placeText } from './names';
 import { placeOf, rangeOf } from './place';
 
 /** Who decides which thread runs next. */
@@ -66,6 +67,7 @@ export class Session {
   private state: ScheduleState;
   /** Position at which it was found that nothing can run. */
   private restAt = -1;
+  private divergence: { readonly position: number; readonly place: string } | null = null;
 
   constructor(
     readonly program: Program,
@@ -175,6 +177,11 @@ export class Session {
     return this.history.limits.slice(0, countUpTo(this.history.limits, this.position));
   }
 
+  /** `first.mmu:15` of the schedule, if it could not be followed on from here; null if it could, or may be. */
+  stoppedAt(): string | null {
+    return this.divergence?.position === this.position ? this.divergence.place : null;
+  }
+
   /** Whether a thread has made a step on the way here. */
   hasStepped(thread: number): boolean {
     const first = this.firstStep.get(thread);
@@ -203,7 +210,10 @@ export class Session {
     if (this.scheduler === null) return this.planManual(chosen, choice);
     const pick = this.scheduler.pick(this.vm, this.state);
     if (pick === null) return this.rest();
-    if ('problem' in pick) return { kind: 'diverged', thread: this.lastThread(), text: pick.problem };
+    if ('problem' in pick) {
+      this.divergence = { position: this.position, place: placeText(pick.place) };
+      return { kind: 'diverged', thread: this.lastThread(), text: pick.problem };
+    }
     return { kind: 'plan', thread: pick.thread, choice: pick.choice, after: pick.state, recorded: false };
   }
 
@@ -247,6 +257,7 @@ export class Session {
     this.history.cut(this.position);
     for (const [thread, first] of this.firstStep) if (first >= this.position) this.firstStep.delete(thread);
     if (this.restAt > this.position) this.restAt = -1;
+    this.divergence = null;
     this.breakpoints.cut(this.position);
   }
 

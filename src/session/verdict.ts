@@ -7,23 +7,26 @@ import type { Session } from './session';
 
 /** A verdict on the run so far. */
 export interface Verdict {
-  readonly status: 'as expected' | 'differs' | 'incomplete';
+  readonly status: 'as expected' | 'differs' | 'incomplete' | 'no verdict';
   /** One sentence. */
   readonly text: string;
-  /** Exit code of the command line: 0 as expected, 1 differs, 3 incomplete. */
-  readonly exitCode: 0 | 1 | 3;
+  /** Exit code of the command line: 0 as expected, 1 differs, 2 no verdict, 3 incomplete. */
+  readonly exitCode: 0 | 1 | 2 | 3;
   /** Properties found violated, each once, in the order found. */
   readonly violated: readonly PropertyId[];
 }
 
-/**
- * The verdict at the present position of a session. `broken` says why the run could not go on to its end, if
- * it could not.
- */
-export function verdict(session: Session, broken: string | null = null): Verdict {
+/** The verdict at the present position of a session. A replay that stopped half-way says nothing. */
+export function verdict(session: Session): Verdict {
   const violated = [...new Set(session.findings().map(({ violation }) => violation.property))];
   const list = violated.join(', ');
-  const why = session.limits()[0]?.text ?? broken;
+  const stopped = session.stoppedAt();
+  if (stopped !== null) {
+    const found = list === '' ? '' : `; found until then: ${list}`;
+    const text = `no verdict: the replay stopped at ${stopped} (step ${session.position})${found}`;
+    return { status: 'no verdict', text, exitCode: 2, violated };
+  }
+  const why = session.limits()[0]?.text ?? null;
   if (why !== null && violated.length === 0)
     return { status: 'incomplete', text: `incomplete: ${why}`, exitCode: 3, violated };
   const expectation = expected(session);
@@ -31,7 +34,7 @@ export function verdict(session: Session, broken: string | null = null): Verdict
     const text = violated.length === 0 ? 'no violation on this schedule' : `violated: ${list}`;
     return {
       status: 'as expected',
-      text: `${text} (the scenario does not say what it expects)`,
+      text: `${text} (${unsaid(session)})`,
       exitCode: 0,
       violated,
     };
@@ -62,6 +65,13 @@ function violatedAsExpected(wanted: readonly string[], violated: readonly Proper
     };
   const text = `${missing.join(', ')} did not show on this schedule, though expected${also}`;
   return { status: 'incomplete', text, exitCode: 3, violated };
+}
+
+/** Why a run is held against nothing. */
+function unsaid({ program: { scenario } }: Session): string {
+  return scenario.expect === null
+    ? 'the scenario does not say what it expects'
+    : `the expectation is for ${scenario.kernel}`;
 }
 
 /** The expectation was written for the scenario's own kernel; under another one it says nothing. */

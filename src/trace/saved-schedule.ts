@@ -10,7 +10,7 @@
  *     gpu choose 1 @ -
  */
 import { THREAD } from '../vm/layout';
-import type { Pick, Scheduler, ScheduleState } from '../vm/schedule';
+import type { Divergence, Pick, Scheduler, ScheduleState } from '../vm/schedule';
 import { fair } from '../vm/schedule';
 import type { Vm } from '../vm/vm';
 
@@ -110,7 +110,7 @@ function pickSaved(
 ): Pick {
   let { line, count } = state;
   const mismatch = checkScenario(vm, saved);
-  if (mismatch !== null) return { problem: mismatch };
+  if (mismatch !== null) return { problem: mismatch, place: { file: saved.path, line: 1 } };
   for (;;) {
     const run = saved.runs[line];
     if (run === undefined) return after.pick(vm, after.initial);
@@ -146,9 +146,10 @@ function pickRun(
  * The program changed since the schedule was saved: that, or a step is not a function of the state, which is
  * our bug.
  */
-function diverged(saved: SavedSchedule, run: SavedRun, what: string): { problem: string } {
+function diverged(saved: SavedSchedule, run: SavedRun, what: string): Divergence {
   const why = 'the program is not the one the schedule was saved from';
-  return { problem: `${saved.path}:${run.line}: the schedule diverges: ${what} (${why})` };
+  const problem = `${saved.path}:${run.line}: the schedule diverges: ${what} (${why})`;
+  return { problem, place: { file: saved.path, line: run.line } };
 }
 
 function checkScenario(vm: Vm, saved: SavedSchedule): string | null {

@@ -25,10 +25,16 @@ export interface ReplayState {
   readonly fair: number;
 }
 
+/** A schedule that cannot be followed: why, and the line of it that could not be. */
+export interface Divergence {
+  readonly problem: string;
+  readonly place: { readonly file: string; readonly line: number };
+}
+
 /** Who goes next, with which choice; nobody can; or the schedule cannot be followed. */
 export type Pick =
   | { readonly thread: number; readonly choice: number; readonly state: ScheduleState }
-  | { readonly problem: string }
+  | Divergence
   | null;
 
 /** A schedule. */
@@ -80,7 +86,7 @@ function pickReplay(vm: Vm, lines: readonly ReplayStep[], from: ReplayState): Pi
     const line = lines[state.line];
     if (line === undefined) return pickFair(vm, state.fair);
     const thread = vm.threads.find(each => each.shortName === line.thread || each.name === line.thread);
-    if (thread === undefined) return { problem: problem(line, `there is no thread '${line.thread}'`) };
+    if (thread === undefined) return diverged(line, `there is no thread '${line.thread}'`);
     const frames = vm.frames(thread.id).filter(frame => frame.fn !== null);
     const top = frames[0]?.fn?.key ?? '';
     if (reached(vm, line, thread.id, state, frames.length, top)) {
@@ -90,13 +96,13 @@ function pickReplay(vm: Vm, lines: readonly ReplayStep[], from: ReplayState): Pi
     const { count } = vm.choiceCount(thread.id);
     if (count === 0) {
       const helper = hardwareFor(vm, thread.id);
-      if (helper === undefined) return { problem: problem(line, stuckAt(vm, thread.id, top)) };
+      if (helper === undefined) return diverged(line, stuckAt(vm, thread.id, top));
       return { thread: helper.id, choice: 0, state };
     }
     if (line.kind === 'choose' && count > 1) {
       const next = { line: state.line + 1, count: 0, depth: 0, top: '', fair: -1 };
       if (line.choice < count) return { thread: thread.id, choice: line.choice, state: next };
-      return { problem: problem(line, `the step offers ${count} choices, 0 to ${count - 1}`) };
+      return diverged(line, `the step offers ${count} choices, 0 to ${count - 1}`);
     }
     return {
       thread: thread.id,
@@ -153,7 +159,7 @@ function stuckAt(vm: Vm, thread: number, top: string): string {
   return blocked === null ? `${name} has ended` : `${name}${where} ${blocked.text}`;
 }
 
-function problem(line: ReplayStep, text: string): string {
+function diverged(line: ReplayStep, text: string): Divergence {
   const goal = {
     steps: 'its steps',
     call: 'the call',
@@ -162,7 +168,8 @@ function problem(line: ReplayStep, text: string): string {
     done: 'its end',
     choose: 'a choice',
   };
-  return `${formatSpan(line.span)}: the replay cannot be followed to ${goal[line.kind]}: ${text}`;
+  const problem = `${formatSpan(line.span)}: the replay cannot be followed to ${goal[line.kind]}: ${text}`;
+  return { problem, place: line.span };
 }
 
 /** A number below `count` drawn from (seed, position). */
