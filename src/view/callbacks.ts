@@ -32,7 +32,9 @@ function stackNode(session: Session, stopped: number, filePath: FilePath): TreeN
 
 function frameNode(session: Session, frame: Frame, depth: number, filePath: FilePath): TreeNode {
   const isCallback = frame.fn?.callback != null;
-  const node = leaf(`stack/${depth}`, frame.name, isCallback ? 'bell' : 'debug-stackframe');
+  const icon = isCallback ? 'bell' : 'debug-stackframe';
+  const breakpoint = isCallback ? { breakpoint: frame.name } : {};
+  const node = { ...leaf(`stack/${depth}`, frame.name, icon), ...breakpoint };
   if (frame.span === null) return { ...node, description: frame.note ?? '' };
   const { file, line } = frame.span;
   const origin = { position: session.position, path: filePath(file), line, text: frame.name };
@@ -62,7 +64,7 @@ function subscriberNode(session: Session, subscriber: Subscriber, filePath: File
       line: fn.span.line,
       text: fn.name,
     };
-    return { ...node, description: placeText(fn.span), tooltip: fn.doc, origin };
+    return { ...node, description: placeText(fn.span), tooltip: fn.doc, origin, breakpoint: fn.name };
   });
   return {
     ...leaf(`subscriber${object}`, name, 'broadcast'),

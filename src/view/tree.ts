@@ -21,6 +21,8 @@ export interface TreeNode {
     readonly line: number;
     readonly text: string;
   } | null;
+  /** Name for a function breakpoint, where the node stands for a callback. */
+  readonly breakpoint?: string;
   readonly children: readonly TreeNode[];
 }
 

@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 import { diskFiles, loadShippedModels, readText } from '../cli/models';
 import { nodeWorker } from '../cli/node-worker';
-import { AdapterHost } from '../debug/host';
+import { AdapterHost, type FileAccess } from '../debug/host';
 import { debugType } from './sessions';
 
 /** Makes an adapter for each session. The session itself runs in a worker, so that the editor stays free. */
@@ -22,7 +22,7 @@ class InlineAdapter implements vscode.DebugAdapter {
   constructor(extensionUri: vscode.Uri, session: vscode.DebugSession) {
     const path = (...parts: string[]) => vscode.Uri.joinPath(extensionUri, ...parts).fsPath;
     this.#host = new AdapterHost({
-      files: diskFiles(() => modelPath(session.workspaceFolder), readAsEdited),
+      files: editedFiles(session.workspaceFolder),
       models: () => loadShippedModels(extensionUri.fsPath),
       modelsRoot: path('models'),
       worker: () => nodeWorker(path('dist', 'worker.js')),
@@ -38,6 +38,11 @@ class InlineAdapter implements vscode.DebugAdapter {
     this.#host.dispose();
     this.#sent.dispose();
   }
+}
+
+/** Files as the editor has them, with the models of a workspace folder. */
+export function editedFiles(folder: vscode.WorkspaceFolder | undefined): FileAccess {
+  return diskFiles(() => modelPath(folder), readAsEdited);
 }
 
 /** The folders of the setting `shootdown.modelPath`; relative ones start at the workspace folder. */

@@ -35,6 +35,11 @@ export function activeScenarioFile(): vscode.TextEditor | undefined {
   return editor?.document.languageId === 'mmu' ? editor : undefined;
 }
 
+/** The scenario of a file that a cursor is in, or the first; by name. */
+export function scenarioInEditor({ document, selection }: vscode.TextEditor): string | undefined {
+  return scenarioAt(outlineScenarios(document.getText()), selection.active.line)?.name;
+}
+
 function fromEditor(configuration: vscode.DebugConfiguration): vscode.DebugConfiguration | undefined {
   // Without a launch.json the configuration is empty.
   if (configuration.type && configuration.program) return configuration;

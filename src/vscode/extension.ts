@@ -3,6 +3,7 @@
  * the debugger and its views meet in the Debug Adapter Protocol only.
  */
 import * as vscode from 'vscode';
+import { registerBreakOnCallback } from './break-on-callback';
 import { registerCodeLens } from './code-lens';
 import { registerDebugAdapter } from './debug-adapter';
 import { registerDebugConfigurations } from './debug-configuration';
@@ -26,6 +27,7 @@ export function activate({ extensionUri, globalState, subscriptions }: vscode.Ex
     registerLanguageClient(extensionUri),
     registerCodeLens(),
     registerLaunchCommands(),
+    registerBreakOnCallback(extensionUri),
     registerReverseCommands(),
     registerNewScenario(),
     registerShippedFiles(extensionUri),

@@ -23,7 +23,7 @@ export function treeItem(node: TreeNode, key: string): vscode.TreeItem {
   item.description = node.description;
   item.tooltip = node.tooltip || node.label;
   item.iconPath = icon(node);
-  item.contextValue = ['node', ...node.marks].join(' ');
+  item.contextValue = ['node', ...(node.breakpoint ? ['callback'] : []), ...node.marks].join(' ');
   item.accessibilityInformation = { label: spoken(node) };
   if (node.origin) {
     item.command = {

@@ -23,21 +23,12 @@ export async function runCommand({ page }: Editor, title: string): Promise<void>
   await page.locator(`${list}[aria-label="${title}"], ${list}[aria-label^="${title},"]`).first().click();
 }
 
-/** Adds a function breakpoint by name, in the Breakpoints pane. */
-export async function addFunctionBreakpoint(editor: Editor, name: string): Promise<void> {
+/** Breaks on a callback of any driver, chosen from the list of them. */
+export async function breakOnCallback(editor: Editor, name: string): Promise<void> {
   const { page } = editor;
-  // The pane is hidden before the first breakpoint or session, so the command cannot show it by itself.
-  await runCommand(editor, 'Add Function Breakpoint');
-  await runCommand(editor, 'View: Show Run and Debug');
-  const input = page.locator('.debug-breakpoints .monaco-inputbox input.input').first();
-  await input.fill(name);
-  await input.press('Enter');
-  await page.locator('.debug-breakpoints .monaco-list-row', { hasText: name }).first().waitFor();
-}
-
-/** Removes every breakpoint, of any kind. */
-export async function removeAllBreakpoints(editor: Editor): Promise<void> {
-  await runCommand(editor, 'Remove All Breakpoints');
+  await runCommand(editor, 'Shootdown: Break on Callback...');
+  await page.locator(`.quick-input-list .monaco-list-row[aria-label^="${name}, of any driver"]`).click();
+  await page.locator('.statusbar-item', { hasText: `Breaks on ${name}` }).waitFor();
 }
 
 /** Starts debugging the file in the active editor, as F5 does. */

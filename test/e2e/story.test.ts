@@ -2,14 +2,13 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Editor, openEditor, screenshot } from './editor';
 import {
-  addFunctionBreakpoint,
+  breakOnCallback,
   openFile,
   poll,
   pressToolbar,
   readException,
   readPane,
   readRows,
-  removeAllBreakpoints,
   type Stop,
   showPanes,
   startDebugging,
@@ -50,14 +49,27 @@ const isWhole = ({ files }: Stop) => files.at(-1) === scenario;
 const isCalledBy = (name: string) => (stop: Stop) =>
   stop.frames[0]?.endsWith('.invalidate_range') === true && stop.frames[1] === name && isWhole(stop);
 
+test('flushing in invalidate_range_start is too early: the run ends in a use after free', async () => {
+  await openFile(editor, 'start-is-too-early.mmu');
+  await startDebugging(editor);
+  const text = await poll(
+    () => readException(editor),
+    shown => shown !== '',
+    'an exception',
+  );
+  expect(text).toContain('use-after-free');
+  expect(await readPane(editor, 'TLBs')).toContainEqual(expect.stringMatching(/^ATC.*1 stale/));
+  await picture('1-use-after-free');
+});
+
 test('a breakpoint on invalidate_range stops in the driver, and stepping goes both ways', async () => {
   await openFile(editor, scenario);
-  await addFunctionBreakpoint(editor, 'invalidate_range');
+  await breakOnCallback(editor, 'invalidate_range');
   await startDebugging(editor);
   const first = await waitForStop(editor, isCalledBy('__mmu_notifier_invalidate_range_end'));
   expect(first.frames).toContain('unmap_vmas');
   expect(await readPane(editor, 'Page Tables')).toContainEqual(expect.stringContaining('PGD'));
-  await picture('1-when-the-bracket-ends');
+  await picture('2-when-the-bracket-ends');
 
   await pressToolbar(editor, 'Continue');
   const stop = await waitForStop(editor, isCalledBy('__mmu_notifier_invalidate_range'));
@@ -69,27 +81,13 @@ test('a breakpoint on invalidate_range stops in the driver, and stepping goes bo
   expect(await readPane(editor, 'Notifier Callbacks')).toContainEqual(
     expect.stringContaining('amd_iommu_v2.invalidate_range'),
   );
-  await picture('2-before-the-pages-are-freed');
+  await picture('3-before-the-pages-are-freed');
 
   await pressToolbar(editor, 'Step Over');
   await waitForStop(editor, now => isWhole(now) && now.line !== stop.line);
-  await picture('3-stepped');
+  await picture('4-stepped');
   await pressToolbar(editor, 'Step Back');
   const place = ({ frames, line }: Stop) => JSON.stringify({ frames, line });
   await waitForStop(editor, now => place(now) === place(stop));
-  await picture('4-stepped-back');
-});
-
-test('flushing in invalidate_range_start is too early: the run ends in a use after free', async () => {
-  await removeAllBreakpoints(editor);
-  await openFile(editor, 'start-is-too-early.mmu');
-  await startDebugging(editor);
-  const text = await poll(
-    () => readException(editor),
-    shown => shown !== '',
-    'an exception',
-  );
-  expect(text).toContain('use-after-free');
-  expect(await readPane(editor, 'TLBs')).toContainEqual(expect.stringMatching(/^ATC.*1 stale/));
-  await picture('5-use-after-free');
+  await picture('5-stepped-back');
 });
