@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import type { Program } from '../language/program';
 import { type LaunchFiles, loadRun, startSession } from '../session/load';
+import { notes } from '../session/notes';
 import type { ScheduleName, Session } from '../session/session';
 import { verdict } from '../session/verdict';
 import { traceRecords } from '../trace/records';
@@ -57,6 +58,8 @@ async function saveTrace(path: string, text: string): Promise<void> {
 
 function printRecords(session: Session, terminal: Terminal): void {
   for (const record of traceRecords(session)) terminal.out(`${JSON.stringify(record)}\n`);
+  for (const text of notes(session))
+    terminal.out(`${JSON.stringify({ type: 'note', name: 'note', text })}\n`);
   const { status, text, violated } = verdict(session);
   terminal.out(`${JSON.stringify({ type: 'verdict', name: status, text, violated })}\n`);
 }

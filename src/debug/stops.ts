@@ -1,7 +1,8 @@
 /** Stops as the client is told them, and what is printed on the debug console beside. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import { explain } from '../session/causes';
+import { explain, type Reason, reasonsOf } from '../session/causes';
 import type { Finding } from '../session/history';
+import { notes } from '../session/notes';
 import type { Session } from '../session/session';
 import type { Stop } from '../session/stop';
 import { verdict } from '../session/verdict';
@@ -106,7 +107,8 @@ export class Teller {
   verdict(): DebugProtocol.OutputEvent['body'][] {
     if (this.verdictAt === this.session.position) return [];
     this.verdictAt = this.session.position;
-    return [{ category: 'stdout', output: `${verdictLine(this.session)}\n` }];
+    const lines = [...notes(this.session), verdictLine(this.session)];
+    return lines.map(line => ({ category: 'stdout', output: `${line}\n` }));
   }
 
   private newFindings(): DebugProtocol.OutputEvent['body'][] {
@@ -114,11 +116,14 @@ export class Teller {
     this.findings = Math.min(this.findings, findings.length);
     const fresh = findings.slice(this.findings);
     this.findings = findings.length;
-    return fresh.map(finding => {
-      const output = `${explain(this.session, finding).join('\n  ')}\n`;
-      const { span } = finding.violation;
-      if (span === null) return { category: 'stderr', output };
-      return { category: 'stderr', output, source: this.sources.source(span.file), line: span.line };
-    });
+    return fresh.flatMap(finding =>
+      reasonsOf(this.session, finding).map((reason, index) => this.reason(reason, index > 0)),
+    );
+  }
+
+  /** A line for each reason: a client links a line to one place only. */
+  private reason({ text, span }: Reason, isCause: boolean): DebugProtocol.OutputEvent['body'] {
+    const body = { category: 'stderr', output: `${isCause ? '  ' : ''}${text}\n` };
+    return span === null ? body : { ...body, source: this.sources.source(span.file), line: span.line };
   }
 }

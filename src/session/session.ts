@@ -14,6 +14,7 @@ import { Vm } from '../vm/vm';
 import { Breakpoints } from './breakpoints';
 import { countUpTo, type Finding, History, type LimitReached, type Recorded, type Step } from './history';
 import { placeText } from './names';
+import { type Root, rootsOf } from './notes';
 import { placeOf, rangeOf } from './place';
 
 /** Who decides which thread runs next. */
@@ -55,6 +56,8 @@ export class Session {
   readonly schedule: ScheduleName;
   readonly watched: ReadonlySet<PropertyId>;
   readonly breakpoints: Breakpoints;
+  /** Roots that devices walk from the start. */
+  readonly firstRoots: readonly Root[];
   /** Ids of properties, and `io-page-fault`, at which a motion stops. */
   stopsAt: ReadonlySet<string> = new Set<string>(propertyIds);
   /** The present position: steps made from the initial state. */
@@ -83,6 +86,7 @@ export class Session {
     const wanted = options.properties ?? propertyIds;
     this.watched = new Set(wanted.filter(property => !unwatched.has(property)));
     this.breakpoints = new Breakpoints(this);
+    this.firstRoots = rootsOf(this);
   }
 
   /** Steps recorded; more than `position` after a step back. */

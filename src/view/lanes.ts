@@ -5,6 +5,7 @@
 
 import type { Thread } from '../language/threads';
 import { explain } from '../session/causes';
+import { notes } from '../session/notes';
 import type { Session } from '../session/session';
 import { verdict } from '../session/verdict';
 import { type Happened, happenings } from './happenings';
@@ -34,6 +35,7 @@ export function lanes(session: Session, { columns }: { columns: number }): strin
     for (const cause of causes) lines.push(...wrapped(cause, columns, 2));
   }
   for (const limit of session.limits()) lines.push(...wrapped(`limit: ${limit.text}`, columns, 0));
+  for (const note of notes(session)) lines.push(...wrapped(note, columns, 0));
   lines.push(...wrapped(verdict(session).text, columns, 0));
   return `${lines.join('\n')}\n`;
 }

@@ -1,0 +1,37 @@
+/** What the verdict of a run does not speak of, though one would think so. */
+import { PASIDS } from '../machine/device';
+import { deviceName } from './names';
+import type { Session } from './session';
+
+/** A root that a device walks. */
+export interface Root {
+  readonly device: number;
+  readonly pasid: number;
+}
+
+/** The roots in the PASID tables now. */
+export function rootsOf({ vm }: Pick<Session, 'vm'>): Root[] {
+  const pasids = Array.from({ length: PASIDS }, (_, pasid) => pasid);
+  return vm.machine.devices
+    .flatMap(({ index }) => pasids.map(pasid => ({ device: index, pasid })))
+    .filter(({ device, pasid }) => vm.machine.gcr3(device, pasid) >= 0);
+}
+
+/** Notes to be read with the verdict, a sentence each. */
+export function notes(session: Session): string[] {
+  const { vm } = session;
+  const roots = new Map<string, Root>();
+  const add = (root: Root) => roots.set(`${root.device} ${root.pasid}`, root);
+  session.firstRoots.forEach(add);
+  for (const { event } of session.events()) {
+    if (event.type !== 'machine' || event.event.type !== 'gcr3') continue;
+    if (event.event.root !== null) add(event.event);
+  }
+  return [...roots.values()]
+    .filter(({ device, pasid }) => vm.monitors.subscribers.boundTo(device, pasid).length === 0)
+    .map(({ device, pasid }) => {
+      const what = `${deviceName(vm, device)} PASID ${pasid} (binds())`;
+      const lost = 'missed-range of page tables and walk-after-release are not judged';
+      return `note: no subscriber answers for ${what}: ${lost}`;
+    });
+}
