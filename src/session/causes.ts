@@ -3,6 +3,7 @@
  * back through the recorded events from a position, so the answer is right after a step back too.
  */
 import { alignDown, entrySpan } from '../base/address';
+import type { Span } from '../base/span';
 import { FRAME_WORDS } from '../base/words';
 import { pteFrame, ptePresent } from '../machine/entry-format';
 import type { CacheKind, MachineEvent } from '../machine/observer';
@@ -92,23 +93,35 @@ export function whereText(session: Session, recorded: Recorded): string {
   return `by ${threadName(session.vm, recorded.thread)}${fn}${place}, step ${recorded.position}`;
 }
 
+/** One line of why a violation is one, and the place it speaks of. */
+export interface Reason {
+  readonly text: string;
+  readonly span: Span | null;
+}
+
+/** The lines of an explanation, without their places. */
+export function explain(session: Session, finding: Finding): string[] {
+  return reasonsOf(session, finding).map(({ text }) => text);
+}
+
 /**
  * Why a violation is one, in a few lines: what it is, and the steps that led to it, each with its place and
  * position.
  */
-export function explain(session: Session, finding: Finding): string[] {
+export function reasonsOf(session: Session, finding: Finding): Reason[] {
   const { violation, position } = finding;
   const { vm } = session;
   const fn = violation.fn === null ? '' : ` in ${violation.fn}`;
   const place = violation.span === null ? '' : ` (${placeText(violation.span)})`;
   const used = `found: by ${threadName(vm, violation.thread)}${fn}${place}, step ${position}`;
-  const headline = `${violation.property}: ${violation.message}`;
+  const { span } = violation;
+  const headline = { text: `${violation.property}: ${violation.message}`, span };
   if (violation.property === 'deadlock') return [headline, ...waits(session, finding)];
-  return [headline, ...history(session, finding), used];
+  return [headline, ...history(session, finding), { text: used, span }];
 }
 
 /** What happened to the translation a violation is about, oldest first. */
-function history(session: Session, { violation, position }: Finding): string[] {
+function history(session: Session, { violation, position }: Finding): Reason[] {
   const { vm } = session;
   const events = session.events().filter(each => each.position <= position);
   const isFill = (event: MachineEvent) => event.type === 'fill' && isAbout(event, violation);
@@ -118,10 +131,11 @@ function history(session: Session, { violation, position }: Finding): string[] {
   const fill = lastMachine(events, event => isFill(event) && isNamed(event)) ?? lastMachine(events, isFill);
   const filled = fill?.event.type === 'machine' && fill.event.event.type === 'fill' ? fill.event.event : null;
   const frame = violation.frame ?? filled?.frame ?? null;
-  const causes: { position: number; text: string }[] = [];
+  const causes: (Reason & { readonly position: number })[] = [];
   const add = (recorded: Recorded | null, text: string): void => {
     if (recorded === null) return;
-    causes.push({ position: recorded.position, text: `${text}, ${whereText(session, recorded)}` });
+    const { position, span } = recorded;
+    causes.push({ position, span, text: `${text}, ${whereText(session, recorded)}` });
   };
   if (filled !== null) {
     const where = cacheText(vm, filled.cache, filled.owner);
@@ -143,7 +157,7 @@ function history(session: Session, { violation, position }: Finding): string[] {
     );
     add(known.free(frame), `freed: frame ${frame}`);
   }
-  return causes.sort((a, b) => a.position - b.position).map(({ text }) => text);
+  return causes.sort((a, b) => a.position - b.position).map(({ text, span }) => ({ text, span }));
 }
 
 function isAbout(
@@ -159,18 +173,18 @@ function isAbout(
  * What every thread of a deadlock waits for. The state is that of the finding, so the session goes there and
  * back.
  */
-function waits(session: Session, { position }: Finding): string[] {
+function waits(session: Session, { position }: Finding): Reason[] {
   const now = session.position;
   session.goTo(position);
-  const lines: string[] = [];
+  const reasons: Reason[] = [];
   for (const { id, name } of session.vm.threads) {
     const blocked = session.vm.blocked(id);
     if (blocked === null || blocked.idle) continue;
     const frame = session.vm.frames(id)[0];
-    const place =
-      frame?.span === null || frame === undefined ? '' : ` in ${frame.name} (${placeText(frame.span)})`;
-    lines.push(`${name} ${blocked.text}${place}, step ${position}`);
+    const span = frame?.span ?? null;
+    const place = frame === undefined || span === null ? '' : ` in ${frame.name} (${placeText(span)})`;
+    reasons.push({ text: `${name} ${blocked.text}${place}, step ${position}`, span });
   }
   session.goTo(now);
-  return lines;
+  return reasons;
 }
