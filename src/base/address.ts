@@ -83,6 +83,11 @@ export function prefixHigh(high: number, level: number): number {
   return level === 4 ? high & ~0x7f : high & ~0xffff;
 }
 
+/** Word of its page that an address falls into; a word stands for eight bytes. */
+export function wordOf(low: number): number {
+  return (low & (PAGE_SIZE - 1)) >>> 3;
+}
+
 /** Number of the 4 KiB piece that an address falls into, counted from the start of a leaf at `level`. */
 export function pieceOf(low: number, high: number, level: number): number {
   if (level === 1) return 0;

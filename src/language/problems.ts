@@ -289,8 +289,8 @@ const scenarioProblems = {
     error('MMU131', span, `there is no cpu ${cpu}, expected 0..${cpus - 1}`),
   cpuTaken: (span: Span, cpu: number, task: string) =>
     error('MMU132', span, `cpu ${cpu} has task '${task}' already, expected one task per CPU`),
-  badPasid: (span: Span, pasid: number) =>
-    error('MMU133', span, `PASID ${pasid} is out of range, expected 0..1023`),
+  badPasid: (span: Span, pasid: number, max: number) =>
+    error('MMU133', span, `PASID ${pasid} is out of range, expected 0..${max}`),
   unknownProperty: (span: Span, name: string, near?: string) =>
     error('MMU134', span, `unknown property '${name}'${hint(near)}`),
   unknownThread: (span: Span, name: string, known: readonly string[]) =>

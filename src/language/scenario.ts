@@ -1,6 +1,7 @@
 /** Compiles one scenario: its machine, processes, tasks, device programs, and what is expected of it. */
 import type { Span } from '../base/span';
 import { devicesOf, type MachineConfig } from '../machine/config';
+import { PASIDS } from '../machine/device';
 import { processPrefix } from './accesses';
 import { Body } from './body';
 import { compileFunction, synthesize } from './functions';
@@ -28,12 +29,6 @@ import { lowerClaim } from './statements';
 import { sameType } from './types';
 import { recordUse, type Unit } from './unit';
 import { constant } from './value';
-
-/**
- * PASIDs are 20 bits wide; a PASID table of one level has 512 entries, of two levels enough for any
- * scenario.
- */
-const PASID_MAX = 1023;
 
 /** What came of a scenario's items. */
 export interface CompiledScenario {
@@ -236,8 +231,8 @@ function compileDevices(work: Work): DeviceCode[] {
 
 function pasidOf(unit: Unit, use: Binding['pasid']): number {
   const pasid = constantOf(new Body(unit, 'setup', null), use);
-  if (0 <= pasid && pasid <= PASID_MAX) return pasid;
-  unit.problems.push(problems.badPasid(spanOf(use), pasid));
+  if (0 <= pasid && pasid < PASIDS) return pasid;
+  unit.problems.push(problems.badPasid(spanOf(use), pasid, PASIDS - 1));
   return 0;
 }
 

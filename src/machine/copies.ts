@@ -1,7 +1,7 @@
 import { entrySpan } from '../base/address';
 import type { EntryCache } from './cache';
 import type { CacheKind } from './observer';
-import { D, G, LEAF, levelOf, MARK, NX, U, W } from './register-bits';
+import { D, domainOf, G, LEAF, levelOf, MARK, NX, pasidOf, U, W } from './register-bits';
 
 /** One cached translation (leaf) or pointer to a table, decoded. */
 export interface CachedCopy {
@@ -43,9 +43,9 @@ export function decodeCopy(cache: EntryCache, slot: number): CachedCopy {
     cache: cache.kind,
     owner: cache.owner,
     slot,
-    tag: isCpu ? tag - 1 : Math.floor(tag / 4096),
-    pasid: isCpu ? -1 : tag % 4096,
-    device: isCpu ? -1 : Math.floor(tag / 4096) - 1,
+    tag: isCpu ? tag - 1 : domainOf(tag),
+    pasid: isCpu ? -1 : pasidOf(tag),
+    device: isCpu ? -1 : domainOf(tag) - 1,
     address: cache.address(slot),
     size: entrySpan(level),
     frame: cache.frame(slot),

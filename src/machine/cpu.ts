@@ -4,7 +4,7 @@
  * Simplified: no PCID, so the tag of a copy is the root it was walked from, and a CR3 load empties both
  * caches (global leaves stay). Lost: copies that outlive a switch of address space.
  */
-import { highWord, lowWord } from '../base/address';
+import { highWord, lowWord, wordOf } from '../base/address';
 import type { Layout } from '../base/layout';
 import { EntryCache } from './cache';
 import { type Frames, pieceFrame } from './frames';
@@ -158,7 +158,7 @@ export class Cpu {
   ): void {
     const flags = this.tlb.flags(slot);
     const frame = pieceFrame(this.tlb.frame(slot), low, high, levelOf(flags));
-    const word = (low & 4095) >>> 3;
+    const word = wordOf(low);
     if (write) this.frames.write(frame, word, value);
     else this.value = this.frames.read(frame, word);
     this.wires.hooks.accessed(this.agent, 0, address, write, frame, (flags & MARK) !== 0);

@@ -13,7 +13,7 @@ import { Dma } from './dma';
 import type { Frames } from './frames';
 import type { Iommu } from './iommu';
 import type { Agent } from './observer';
-import { rootFrame, rootWord } from './register-bits';
+import { rootFrame, rootWord, spaceTag } from './register-bits';
 import type { Walker, WalkPort } from './walk';
 import type { Wires } from './wires';
 
@@ -94,7 +94,7 @@ export class Device {
 
   /** Tag under which the IOMMU and the ATC keep copies of an address space. */
   tag(pasid: number): number {
-    return this.domain() * 4096 + pasid;
+    return spaceTag(this.domain(), pasid);
   }
 
   /** Word of the PASID table: a root and its mark. */

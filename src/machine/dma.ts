@@ -9,7 +9,16 @@
  * Registers: the four words of a walk, whose flags word also holds the stage, and a word of tag, PASID and
  * re-faults.
  */
-import { alignDown, fromWords, highWord, lowWord, PAGE_SIZE, prefixHigh, prefixLow } from '../base/address';
+import {
+  alignDown,
+  fromWords,
+  highWord,
+  lowWord,
+  PAGE_SIZE,
+  prefixHigh,
+  prefixLow,
+  wordOf,
+} from '../base/address';
 import type { Layout } from '../base/layout';
 import type { Outcome } from './cpu';
 import type { Device } from './device';
@@ -318,7 +327,7 @@ export class Dma {
     const write = this.isWrite();
     const address = this.address();
     const pasid = this.pasid();
-    const word = (this.low() & 4095) >>> 3;
+    const word = wordOf(this.low());
     this.clear();
     if (write) this.frames.write(frame, word, value);
     else this.value = this.frames.read(frame, word);

@@ -32,6 +32,24 @@ export function levelOf(flags: number): number {
   return (flags & LEVEL_MASK) >> LEVEL_SHIFT;
 }
 
+/** PASIDs that a tag can tell apart: 12 bits of it, below the domain. */
+const TAG_PASIDS = 4096;
+
+/** Tag under which copies of a device's address space are kept. */
+export function spaceTag(domain: number, pasid: number): number {
+  return domain * TAG_PASIDS + pasid;
+}
+
+/** Domain of a tag. */
+export function domainOf(tag: number): number {
+  return Math.floor(tag / TAG_PASIDS);
+}
+
+/** PASID of a tag. */
+export function pasidOf(tag: number): number {
+  return tag % TAG_PASIDS;
+}
+
 /** A register word for a pointer to a root table: 0 for none. The lowest bit is its mark. */
 export function rootWord(root: number, marked: boolean): number {
   return root < 0 ? 0 : ((root + 1) << 1) | (marked ? 1 : 0);
