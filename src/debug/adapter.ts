@@ -303,6 +303,9 @@ export class ShootdownAdapter extends UnsupportedRequests {
 
   private arrive(debuggee: Debuggee, stop: Stop): void {
     this.print(debuggee, stop);
+    // A client keeps the reason of an earlier stop at its thread, until it hears that the thread went on.
+    const isElsewhere = debuggee.stop.thread !== stop.thread;
+    if (isElsewhere) this.tell('continued', { threadId: stop.thread + 1, allThreadsContinued: true });
     debuggee.arrive(stop);
     this.tell('stopped', stoppedBody(stop));
   }
