@@ -147,7 +147,8 @@ function describeBuiltin(word: string): string | undefined {
   const name = builtinNamed(word);
   if (name === undefined) return undefined;
   const { result, doc, access } = builtins[name];
-  const code = `${word}(${parameterTexts(builtins[name]).join(', ')})${result === null ? '' : ` -> ${result}`}`;
+  const parameters = parameterTexts(builtins[name]).join(', ');
+  const code = `${word}(${parameters})${result === null ? '' : ` -> ${result}`}`;
   const kind = name === word ? `builtin, ${access}` : `builtin, ${access}; another name of ${name}`;
   return `\`\`\`mmu\n${code}\n\`\`\`\n\n${doc}\n\n*${kind}*`;
 }

@@ -181,7 +181,7 @@ export class Session {
     return this.history.limits.slice(0, countUpTo(this.history.limits, this.position));
   }
 
-  /** `first.mmu:15` of the schedule, if it could not be followed on from here; null if it could, or may be. */
+  /** `first.mmu:15` of the schedule, if it could not be followed from here; null if it could, or may be. */
   stoppedAt(): string | null {
     return this.divergence?.position === this.position ? this.divergence.place : null;
   }
