@@ -5,7 +5,7 @@
 import { alignDown, entrySpan } from '../base/address';
 import type { Span } from '../base/span';
 import { FRAME_WORDS } from '../base/words';
-import { pteFrame, ptePresent } from '../machine/entry-format';
+import { pteFrame, pteHuge, ptePresent } from '../machine/entry-format';
 import type { CacheKind, MachineEvent } from '../machine/observer';
 import { addressText } from '../vm/format';
 import type { Finding, Recorded } from './history';
@@ -137,7 +137,8 @@ function history(session: Session, { violation, position }: Finding): Reason[] {
     const { position, span } = recorded;
     causes.push({ position, span, text: `${text}, ${whereText(session, recorded)}` });
   };
-  if (filled !== null) {
+  // missed-range is about being told: a copy that is gone again would lead astray. All else was used.
+  if (filled !== null && (violation.property !== 'missed-range' || isLive(events, filled))) {
     const where = cacheText(vm, filled.cache, filled.owner);
     add(fill, `filled: the ${where} took ${addressText(vm, filled.address)} -> frame ${filled.frame}`);
   }
@@ -155,9 +156,33 @@ function history(session: Session, { violation, position }: Finding): Reason[] {
         ? `made stale: the entry of frame ${frame} lost rights`
         : `made stale: frame ${frame} left its entry`,
     );
+    if (unmake !== null && violation.property === 'missed-range') {
+      const since = `missed: no callback covered it since it left its entry (step ${unmake.position})`;
+      causes.push({ position: unmake.position, span: null, text: since + hint(session, unmake) });
+    }
     add(known.free(frame), `freed: frame ${frame}`);
   }
   return causes.sort((a, b) => a.position - b.position).map(({ text, span }) => ({ text, span }));
+}
+
+/** Whether a copy is still in its cache at the end of the events. */
+function isLive(events: readonly Recorded[], { cache, owner, address, frame }: CopyKey): boolean {
+  const last = lastMachine(events, event => {
+    // A discarded answer never was in the cache; it has no slot.
+    if (event.type !== 'fill' && (event.type !== 'drop' || event.slot < 0)) return false;
+    return (
+      event.cache === cache && event.owner === owner && event.address === address && event.frame === frame
+    );
+  });
+  return last?.event.type === 'machine' && last.event.event.type === 'fill';
+}
+
+/** Of a table, on a kernel that tells nobody of tables: that the driver is not to blame. */
+function hint({ program }: Session, { event }: Recorded): string {
+  if (event.type !== 'machine' || event.event.type !== 'store-entry') return '';
+  const isTable = event.place !== null && event.place.level > 1 && !pteHuge(event.event.old);
+  if (!isTable || program.callbacks.some(({ name }) => name === 'invalidate_range')) return '';
+  return `; ${program.kernel} has no callback for page tables: no driver is told`;
 }
 
 function isAbout(

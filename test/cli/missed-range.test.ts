@@ -1,0 +1,28 @@
+/** missed-range: its explanation says since when nobody was told, and names no copy that is gone. */
+import { expect, test } from 'vitest';
+import { shootdown } from './run-command-line';
+
+/** The explanations of the run, one line each. */
+async function explanations(...args: string[]): Promise<string[]> {
+  const { out } = await shootdown('run', ...args);
+  const text = out.slice(out.indexOf('missed-range:')).replace(/\n {4}/g, ' ');
+  return text.split('\n');
+}
+
+test('on a kernel without a callback for tables, the driver is not to blame', async () => {
+  const lines = await explanations('scenarios/table-walk-before.mmu');
+  const missed = lines.filter(line => line.startsWith('  missed:'));
+  expect(missed[0]).toMatch(
+    /^ {2}missed: no callback covered it since it left its entry \(step \d+\); linux-3\.18 has no callback for page tables: no driver is told$/,
+  );
+});
+
+test('a copy that was flushed is no cause', async () => {
+  // The device accesses the range first; the flush at the end of the bracket empties all caches.
+  const { out } = await shootdown('run', 'scenarios/table-walk-before.mmu', '--schedule', 'fair', '--json');
+  const fill = out.split('\n').findLastIndex(line => line.includes('"fill"') && line.includes('walk-cache'));
+  expect(fill).toBeGreaterThan(0);
+  const lines = await explanations('scenarios/table-walk-before.mmu', '--schedule', 'fair');
+  expect(lines.filter(line => line.startsWith('  missed:')).length).toBeGreaterThan(0);
+  expect(lines.filter(line => line.startsWith('  filled:'))).toEqual([]);
+});
