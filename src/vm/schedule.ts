@@ -8,6 +8,7 @@ import { formatSpan } from '../base/span';
 import type { ReplayStep } from '../language/program';
 import { isHardware, type Thread } from '../language/threads';
 import type { Vm } from './vm';
+import { waitChain } from './waits';
 
 /** What a scheduler remembers between two steps: plain data. */
 export type ScheduleState = number | ReplayState;
@@ -96,7 +97,7 @@ function pickReplay(vm: Vm, lines: readonly ReplayStep[], from: ReplayState): Pi
     const { count } = vm.choiceCount(thread.id);
     if (count === 0) {
       const helper = hardwareFor(vm, thread.id);
-      if (helper === undefined) return diverged(line, stuckAt(vm, thread.id, top));
+      if (helper === undefined) return diverged(line, stuckAt(vm, thread.id));
       return { thread: helper.id, choice: 0, state };
     }
     if (line.kind === 'choose' && count > 1) {
@@ -152,23 +153,31 @@ function isNamed(vm: Vm, key: string, name: string): boolean {
   return fn !== undefined && (fn.name === name || fn.key === name || fn.callback === name);
 }
 
-function stuckAt(vm: Vm, thread: number, top: string): string {
+function stuckAt(vm: Vm, thread: number): string {
   const name = vm.threads[thread]?.name ?? '';
-  const where = top === '' ? '' : ` in ${top}`;
-  const blocked = vm.blocked(thread);
-  return blocked === null ? `${name} has ended` : `${name}${where} ${blocked.text}`;
+  return waitChain(vm, thread) || `${name} has ended`;
+}
+
+/** What a line wants to reach. */
+function goalOf(line: ReplayStep): string {
+  switch (line.kind) {
+    case 'steps':
+      return `its ${line.count} steps`;
+    case 'call':
+      return `the call of ${line.fn}`;
+    case 'return':
+      return `the return of ${line.fn}`;
+    case 'blocked':
+      return 'where it is blocked';
+    case 'done':
+      return 'its end';
+    case 'choose':
+      return 'a choice';
+  }
 }
 
 function diverged(line: ReplayStep, text: string): Divergence {
-  const goal = {
-    steps: 'its steps',
-    call: 'the call',
-    return: 'the return',
-    blocked: '',
-    done: 'its end',
-    choose: 'a choice',
-  };
-  const problem = `${formatSpan(line.span)}: the replay cannot be followed to ${goal[line.kind]}: ${text}`;
+  const problem = `${formatSpan(line.span)}: the replay cannot be followed to ${goalOf(line)}: ${text}`;
   return { problem, place: line.span };
 }
 
