@@ -302,8 +302,9 @@ export class Vm {
   /** What goes wrong when memory has run out is mostly the work of that. */
   private setUpError(text: string, span: Span | null): SetupError {
     const { frames } = this.machine;
-    const cause = frames.isFull() ? `all ${frames.count} frames are in use, raise 'frames': ` : '';
-    return new SetupError(`building the initial state: ${cause}${text}`, span);
+    if (!frames.isFull()) return new SetupError(`building the initial state: ${text}`, span);
+    const message = `${frames.count} frames do not suffice for the initial state: raise 'frames'`;
+    return new SetupError(message, this.program.scenario.span);
   }
 
   /** A step of the set-up; hardware works off its queues when the code waits for it. */
