@@ -5,6 +5,14 @@ import { serveAdapter } from './dap';
 import { run } from './run';
 import { exitCodes, Refusal, type Terminal } from './terminal';
 
+const exitCodeHelp = `
+Exit codes:
+  0  as expected, or nothing was expected
+  1  a verdict differs: a property is violated though all is expected to hold
+  2  wrong input or arguments, or a replay that cannot be followed
+  3  incomplete: a limit was reached, or an expected violation did not show
+`;
+
 /** Runs the command line and answers with the exit code. */
 export async function commandLine(args: readonly string[], terminal: Terminal): Promise<number> {
   let code: number = exitCodes.expected;
@@ -47,6 +55,7 @@ function commands(terminal: Terminal, end: (code: number) => void): Command {
     .option('--trace <file>', 'saved schedule to replay')
     .option('--save-trace <file>', 'save the schedule that was played')
     .option('--json', 'print one event a line')
+    .addHelpText('after', exitCodeHelp)
     .action(async (file, options) => end(await run(file, options, terminal)));
   program
     .command('check')
