@@ -65,7 +65,7 @@ test('a stack that is full is a limit', () => {
 
 test('an initial state that does not fit says so', () => {
   const tiny = compileToy('', `machine { cpus 1  frames 1 } ${process} task t0 in P on cpu 0 { load(A); }`);
-  expect(() => new Vm(tiny)).toThrow("all 1 frames are in use, raise 'frames'");
+  expect(() => new Vm(tiny)).toThrow("1 frames do not suffice for the initial state: raise 'frames'");
   const huge = compileToy(
     `struct big pool 4096 { ${[1, 2, 3, 4, 5].map(index => `x${index}: list of page [4096]`).join(' ')} }`,
     `${machine} ${process} task t0 in P on cpu 0 { load(A); }`,
