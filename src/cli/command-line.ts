@@ -54,6 +54,7 @@ function commands(terminal: Terminal, end: (code: number) => void): Command {
     .option('--seed <number>', 'seed of the random schedule', parseSeed)
     .option('--trace <file>', 'saved schedule to replay')
     .option('--save-trace <file>', 'save the schedule that was played')
+    .option('--width <columns>', 'width of the lanes; that of the terminal by default, else 100', parseWidth)
     .option('--json', 'print one event a line')
     .addHelpText('after', exitCodeHelp)
     .action(async (file, options) => end(await run(file, options, terminal)));
@@ -83,6 +84,13 @@ function modelsOption(): Option {
 function parseSeed(text: string): number {
   if (!/^\d{1,10}$/.test(text) || Number(text) > 0xffff_ffff) {
     throw new InvalidArgumentError('expected a whole number up to 4294967295');
+  }
+  return Number(text);
+}
+
+function parseWidth(text: string): number {
+  if (!/^\d{2,3}$/.test(text) || Number(text) < 40) {
+    throw new InvalidArgumentError('expected a number of columns from 40 to 999');
   }
   return Number(text);
 }

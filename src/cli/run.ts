@@ -17,6 +17,7 @@ export interface RunOptions extends LoadOptions {
   readonly seed?: number;
   readonly trace?: string;
   readonly saveTrace?: string;
+  readonly width?: number;
   readonly json?: boolean;
 }
 
@@ -34,7 +35,7 @@ export async function run(file: string, options: RunOptions, terminal: Terminal)
   if (options.saveTrace) await saveTrace(options.saveTrace, formatSchedule(session));
   if (end.kind === 'diverged') terminal.err(`${end.text}\n`);
   if (options.json) printRecords(session, terminal);
-  else terminal.out(lanes(session, { columns: terminal.columns }));
+  else terminal.out(lanes(session, { columns: options.width ?? terminal.columns }));
   return verdict(session).exitCode;
 }
 

@@ -18,6 +18,10 @@ test.each([
       'Allowed choices are fair, random, replay.',
   ],
   [
+    ['run', 'x.mmu', '--width', '7'],
+    "error: option '--width <columns>' argument '7' is invalid. expected a number of columns from 40 to 999",
+  ],
+  [
     ['dap', '--port', '99999'],
     "error: option '--port <number>' argument '99999' is invalid. expected a port from 0 to 65535",
   ],

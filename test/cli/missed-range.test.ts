@@ -17,6 +17,18 @@ test('on a kernel without a callback for tables, the driver is not to blame', as
   );
 });
 
+test('the lanes hide no table, no walk and no finding', async () => {
+  const { out } = await shootdown('run', 'scenarios/table-walk-before.mmu', '--width', '120');
+  expect(out).toMatch(/walk cache of amd takes A \(levels 4\.\.2\)/);
+  const rows = out.split('\n').map(line => line.slice(6));
+  for (const [index, row] of rows.entries())
+    if (row.startsWith('!! missed-range'))
+      expect(rows[index - 1]).toMatch(/^frees page table \(level \d\) in frame \d+$/);
+  expect(out).toContain('clears 4 entries, A .. A + 4 pages');
+  expect(out).toContain('COMPLETION_WAIT for t0');
+  expect(out.split('\n')[3]).toBe('-'.repeat(120));
+});
+
 test('a copy that was flushed is no cause', async () => {
   // The device accesses the range first; the flush at the end of the bracket empties all caches.
   const { out } = await shootdown('run', 'scenarios/table-walk-before.mmu', '--schedule', 'fair', '--json');

@@ -13,22 +13,26 @@ test('lanes show the schedule, the findings and the verdict', () => {
 
     step  t0        gpu       gpu ats   amd commands
     ----------------------------------------------------------------------------------------------------
+    2                         walk cache of amd takes A (levels 4..2)
     5                         IOTLB of amd takes A + 1 page
     6                         ATC of gpu takes A + 1 page
     8               DMA write A + 1 page
     9     munmap()
     16    > on_end.invalidate_range_start A .. A + 2 pages
     18    < on_end.invalidate_range_start
-    40    clears 2 entries
+    40    clears 2 entries, A .. A + 2 pages
     50    cpu0 TLB: 2 invalidations
     61    frees 2 frames
     70              DMA write A + 1 page
     70              !! use-after-free
     76    > on_end.invalidate_range_end A .. A + 2 pages
-    81    queues 3 commands
-    85                                  carries out 2 commands
+    81    queues INVALIDATE_IOMMU_PAGES domain 1 pasid 1 all PDE
+    83    queues INVALIDATE_IOTLB_PAGES gpu pasid 1 all
+    84    queues COMPLETION_WAIT for t0
+    85                                  INVALIDATE_IOMMU_PAGES domain 1 pasid 1 all PDE
+    86                                  INVALIDATE_IOTLB_PAGES gpu pasid 1 all
     87                        ATS invalidation completed by gpu
-    88                                  COMPLETION_WAIT thread 0
+    88                                  COMPLETION_WAIT for t0
     91    < on_end.invalidate_range_end
 
     use-after-free: gpu (pasid 1) writes to A + 1 page in frame 5, which was freed after the translation
