@@ -30,12 +30,17 @@ const introduction = `# Builtins
 What a statement of [the language](language.md) can do besides assigning and calling.
 This page is made by \`node scripts/document-builtins.mjs\`.
 
-- *Access* is what counts for the rule of one access a step: \`pure\` is none, \`read\` and \`write\` are one, \`atomic\` is one step that reads and writes.
-- A builtin that is \`pure\` or \`read\` and has a result may stand anywhere in an expression, unless it *may wait* or *chooses*; all others stand alone, or are the whole right side of an assignment or a whole condition.
+- *Access* is what counts for the rule of one access a step: \`pure\` is none, \`read\` and \`write\` \
+are one, \`atomic\` is one step that reads and writes.
+- A builtin that is \`pure\` or \`read\` and has a result may stand anywhere in an expression, unless it \
+*may wait* or *chooses*; all others stand alone, or are the whole right side of an assignment or a whole \
+condition.
 - \`place of T\` is a variable, a field or an element, not its value.
 - \`any\` is any value of one word; \`same\` is the type of the first argument, or of what its list holds.
-- *May wait: spin* waits without sleeping; *may wait: sleep* is a point that may sleep, which is the finding \`sleep-in-atomic\` under a spinlock or with interrupts off.
-- *Chooses* names the choices of the step, from 0; \`fair\` takes the first, \`random\` any, and a replay takes the one its line \`choose\` names.
+- *May wait: spin* waits without sleeping; *may wait: sleep* is a point that may sleep, which is the \
+finding \`sleep-in-atomic\` under a spinlock or with interrupts off.
+- *Chooses* names the choices of the step, from 0; \`fair\` takes the first, \`random\` any, and a \
+replay takes the one its line \`choose\` names.
 `;
 
 /**

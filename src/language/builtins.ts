@@ -681,7 +681,7 @@ export const builtins = {
     result: null,
     access: 'atomic',
     blocks: 'spin',
-    doc: 'Queues INVALIDATE_IOTLB_PAGES, an ATS invalidation of the device TLB: the page, or all of the PASID.',
+    doc: 'Queues INVALIDATE_IOTLB_PAGES, which flushes the device TLB: the page, or all of the PASID.',
   },
   completion_wait: {
     params: ['iommu'],
