@@ -4,7 +4,8 @@
  * A breakpoint is hit by the step that arrives at it. Hits are remembered as positions of the path, so that a
  * hit count is the same after a step back and forth.
  */
-import type { Expr, FunctionCode } from '../language/program';
+import { nearestName } from '../language/names';
+import type { Expr, FunctionCode, Program } from '../language/program';
 import { type Compiled, compileExpressionFor, evaluateText } from './evaluate';
 import { type HitCondition, parseHitCondition } from './hit-condition';
 import { instructionOf, type Place, placeOf } from './place';
@@ -224,7 +225,7 @@ export class Breakpoints {
       return unverified(
         request.id,
         'function',
-        `no function or callback of kernel ${program.kernel} is named '${name}'`,
+        `no function or callback of kernel ${program.kernel} is named '${name}'${didYouMean(program, name)}`,
       );
     const options = this.options(sites, request.condition, request.hitCondition);
     if ('problem' in options) return unverified(request.id, 'function', options.problem);
@@ -258,6 +259,16 @@ export class Breakpoints {
     for (const active of this.lines.values()) yield* active;
     yield* this.functions;
   }
+}
+
+/** The name that was meant, if one is near. */
+function didYouMean({ functions, notifiers }: Program, name: string): string {
+  const known = [
+    ...notifiers.flatMap(({ callbacks }) => Object.keys(callbacks)),
+    ...Object.values(functions).map(fn => fn.name),
+  ];
+  const near = nearestName(name.trim(), known);
+  return near === undefined ? '' : `, did you mean '${near}'?`;
 }
 
 /** Keeps the positions in order. They mostly come so; after a step back, some may be there already. */
