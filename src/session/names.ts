@@ -53,8 +53,10 @@ export function processOf(vm: Vm, mm: number): string | null {
   return names.find(name => global(name) >= 0 && vm.words.get(global(name)) === mm) ?? null;
 }
 
-/** `P (mm#2)`, or `mm#1` for an address space of no process. */
+/** `P (mm#2)`, `init_mm (mm#1)` for the kernel's own, or `mm#3` for an address space of no process. */
 export function mmText(vm: Vm, mm: number): string {
-  const process = processOf(vm, mm);
-  return process === null ? `mm#${mm}` : `${process} (mm#${mm})`;
+  const kernels = vm.layout.globals.get('init_mm');
+  const isKernels = kernels !== undefined && mm !== 0 && vm.words.get(kernels) === mm;
+  const name = isKernels ? 'init_mm' : processOf(vm, mm);
+  return name === null ? `mm#${mm}` : `${name} (mm#${mm})`;
 }
