@@ -255,6 +255,12 @@ const modelProblems = {
     error('MMU112', span, `there is no kernel to compile driver '${name}' for`),
   driverDoesNotFit: (span: Span, name: string, kernel: string, why: string) =>
     error('MMU114', span, `driver '${name}' does not fit kernel '${kernel}': ${why}`),
+  driverIsBroken: (span: Span, name: string, count: number, where: string) =>
+    error(
+      'MMU115',
+      span,
+      `driver '${name}' has ${count === 1 ? 'a mistake' : `${count} mistakes`}: ${where}`,
+    ),
   onlyInFolder: (span: Span) =>
     error('MMU113', span, 'a kernel is a folder, expected this in its file kernel.mmu'),
 };

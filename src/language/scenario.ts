@@ -72,7 +72,17 @@ export function compileScenario(
   const functions: ModuleFunction[] = [];
   const [findDriver, driverNames] = [drivers.find, drivers.names];
   const mappings: PlacedMapping[] = [];
-  const work: Work = { unit, node, kernel, machine, findDriver, driverNames, functions, processes, mappings };
+  const work: Work = {
+    unit,
+    node,
+    kernel,
+    machine,
+    findDriver,
+    driverNames,
+    functions,
+    processes,
+    mappings,
+  };
   for (const item of node.items) if (item.$type === 'Process') declareProcess(work, item);
   const tasks = compileTasks(work);
   const devices = compileDevices(work);
@@ -297,6 +307,9 @@ function setUpProcess(work: Work, body: Body, node: Process): void {
   }
 }
 
+/** Mistakes that a driver can be made without for another kernel: an unknown callback, or its parameters. */
+const misfits: ReadonlySet<string> = new Set(['MMU015', 'MMU096']);
+
 function setUpBinding(work: Work, body: Body, node: Binding, process: Global): void {
   const { unit } = work;
   const device = checkDevice(work, spanOfProperty(node, 'device'), node.device);
@@ -310,9 +323,16 @@ function setUpBinding(work: Work, body: Body, node: Binding, process: Global): v
   }
   recordUse(unit, span, driver.span, node.driver, 'driver');
   // The mistake is in the driver's file, which may be a shipped one; here is where the user chose it.
-  const misfit = driver.problems.find(({ severity }) => severity === 'error');
-  if (misfit) {
-    unit.problems.push(problems.driverDoesNotFit(span, node.driver, work.kernel, misfit.message));
+  const mistakes = driver.problems.filter(({ severity }) => severity === 'error');
+  const [mistake] = mistakes;
+  if (mistake !== undefined) {
+    const misfit = mistakes.find(({ code }) => misfits.has(code));
+    const where = `${mistake.span.file.replace(/^.*[\\/]/, '')}:${mistake.span.line}`;
+    unit.problems.push(
+      misfit === undefined
+        ? problems.driverIsBroken(span, node.driver, mistakes.length, where)
+        : problems.driverDoesNotFit(span, node.driver, work.kernel, misfit.message),
+    );
     return;
   }
   const bind = driver.scope.value('bind');
