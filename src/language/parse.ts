@@ -15,6 +15,7 @@ import {
   type LangiumParser,
 } from 'langium';
 import type { Span } from '../base/span';
+import { cHabit } from './c-habits';
 import type { ExpressionInput, File, ScenarioItemsInput, StatementsInput } from './generated/ast';
 import { MmuGeneratedModule, MmuGeneratedSharedModule } from './generated/module';
 import { type Problem, problems } from './problems';
@@ -149,6 +150,7 @@ function parseRule<T extends AstNode>(text: string, path: string, rule: string):
     const result = sharedParser().parse<T>(text, { rule });
     paths.set(result.value, path);
     const found: Problem[] = [];
+    const habits: Problem[] = [];
     for (const error of result.lexerErrors) {
       const line = error.line ?? 1;
       const column = error.column ?? 1;
@@ -161,9 +163,14 @@ function parseRule<T extends AstNode>(text: string, path: string, rule: string):
       // The end of the text has no place of its own: its offset is -1, or no number.
       const token = error.token.startOffset >= 0 ? error.token : undefined;
       const span = token ? tokenSpan(path, token) : endOfText(text, path);
-      found.push(problems.syntax(span, error.message));
+      const habit = token && cHabit(text, token.startOffset, token.image);
+      const problem = problems.syntax(span, habit ?? error.message);
+      found.push(problem);
+      if (habit !== undefined) habits.push(problem);
     }
-    return { tree: result.value, problems: onePerLine(found).slice(0, PROBLEMS_MAX) };
+    // What else cannot be read after a piece of C is mostly the work of that.
+    const told = habits.length > 0 ? habits : found;
+    return { tree: result.value, problems: onePerLine(told).slice(0, PROBLEMS_MAX) };
   } catch {
     // The limits above do not catch every way to nest (a chain of 'else if', of operators); the stack does.
     // What is thrown then need not be a RangeError: the parser's clean-up fails in its own ways.

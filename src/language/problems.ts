@@ -4,6 +4,7 @@
  * A message says what is wrong and what was expected, in the user's own words, without a full stop.
  */
 import type { Span } from '../base/span';
+import { isIntegerOfC, nameForC } from './c-habits';
 
 /** A mistake in a file. */
 export interface Problem {
@@ -54,11 +55,15 @@ const textProblems = {
 /** Names. */
 const nameProblems = {
   unknownName: (span: Span, name: string, near?: string) =>
-    error('MMU010', span, `unknown name '${name}'${hint(near)}`),
+    error('MMU010', span, `unknown name '${name}'${hint(nameForC(name) ?? near)}`),
   unknownFunction: (span: Span, name: string, near?: string) =>
     error('MMU011', span, `unknown function '${name}'${hint(near)}`),
   unknownType: (span: Span, name: string, near?: string) =>
-    error('MMU012', span, `unknown type '${name}'${hint(near)}`),
+    error(
+      'MMU012',
+      span,
+      `unknown type '${name}'${isIntegerOfC(name) ? ", expected a range such as 'int 0..255'" : hint(near)}`,
+    ),
   unknownField: (span: Span, name: string, type: string, near?: string) =>
     error('MMU013', span, `'${type}' has no field '${name}'${hint(near)}`),
   noFields: (span: Span, type: string, name: string) =>
