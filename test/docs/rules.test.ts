@@ -1,4 +1,4 @@
-/** The table of rules in docs/properties.md: each rule broken by a small driver, and the finding that shows it. */
+/** The rules in docs/properties.md, each broken by a small driver, and the finding that shows it. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { compileScenarioFile } from '../../src/language/compile';
@@ -123,7 +123,8 @@ const rules = [
     change: otherOrder,
     id: 'use-after-free',
     text: scenario({ task: 'madvise(A, 12 pages, MADV_DONTNEED);' })(
-      `${dma} t0 choose 1 t0 until return flush_device ${dma} t0 until return tlb_flush_mmu_free gpu until done`,
+      `${dma} t0 choose 1 t0 until return flush_device
+       ${dma} t0 until return tlb_flush_mmu_free gpu until done`,
     ),
   },
   {
