@@ -1,5 +1,5 @@
 /** `shootdown check`: compiles every scenario of the files and prints what is wrong. */
-import { compileRun, type RunProblem } from '../session/load';
+import { checkDrivers, compileRun, type RunProblem } from '../session/load';
 import { formatProblem, type LoadOptions, readRun } from './load';
 import { exitCodes, Refusal, type Terminal } from './terminal';
 
@@ -36,6 +36,10 @@ async function checkFile(file: string, options: CheckOptions, terminal: Terminal
   const files = await readRun(file, options, terminal);
   const { scenarios, problems } = compileRun(files, options.kernel);
   const wanted = scenarios.filter(({ name }) => options.scenario === undefined || name === options.scenario);
+  if (scenarios.length === 0 && problems.length === 0 && options.scenario === undefined) {
+    const found = checkDrivers(files, options.kernel);
+    if (found !== null) return found.map(problem => ({ problem, isError: true }));
+  }
   if (wanted.length === 0 && problems.length === 0) {
     const what =
       options.scenario === undefined ? 'holds no scenario' : `holds no scenario '${options.scenario}'`;

@@ -55,6 +55,27 @@ export function compileRun(files: LaunchFiles, kernel: string | undefined): Comp
   return compileScenarioFile(files.scenario, kernel === undefined ? options : { ...options, kernel });
 }
 
+/**
+ * What is wrong with the drivers of a file that holds no scenario, for one kernel; without one it is enough
+ * that they fit some kernel. Null if the file declares no driver.
+ */
+export function checkDrivers(files: LaunchFiles, kernel: string | undefined): RunProblem[] | null {
+  const { path } = files.scenario;
+  const drivers = [...files.drivers.filter(each => each.path !== path), files.scenario];
+  const { models, problems } = compileModels({ kernels: copyOf(files.kernels), drivers }, files.models);
+  const own = Object.values(models.drivers).filter(driver => driver.file.path === path);
+  if (own.length === 0) return null;
+  if (kernel !== undefined) {
+    const fitting = own.filter(driver => driver.kernel === kernel);
+    if (fitting.length > 0) return fitting.flatMap(driver => driver.problems);
+    const known = Object.keys(models.kernels).join(', ');
+    const message = `unknown kernel '${kernel}', expected one of ${known}`;
+    return [{ code: 'no-kernel', span: null, message }];
+  }
+  const paths = own.flatMap(driver => [driver.file, ...driver.imports]).map(file => file.path);
+  return problems.filter(({ span }) => paths.includes(span.file));
+}
+
 /** Compiles a scenario: the named one, or the first of the file; under its own kernel or another one. */
 export function loadRun(
   files: LaunchFiles,
