@@ -55,6 +55,7 @@ function commands(terminal: Terminal, end: (code: number) => void): Command {
     .option('--trace <file>', 'saved schedule to replay')
     .option('--save-trace <file>', 'save the schedule that was played')
     .option('--width <columns>', 'width of the lanes; that of the terminal by default, else 100', parseWidth)
+    .option('--all', 'explain every finding, not just the first of each property')
     .option('--json', 'print one event a line')
     .addHelpText('after', exitCodeHelp)
     .action(async (file, options) => end(await run(file, options, terminal)));

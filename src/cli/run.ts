@@ -18,6 +18,7 @@ export interface RunOptions extends LoadOptions {
   readonly trace?: string;
   readonly saveTrace?: string;
   readonly width?: number;
+  readonly all?: boolean;
   readonly json?: boolean;
 }
 
@@ -35,7 +36,8 @@ export async function run(file: string, options: RunOptions, terminal: Terminal)
   if (options.saveTrace) await saveTrace(options.saveTrace, formatSchedule(session));
   if (end.kind === 'diverged') terminal.err(`${end.text}\n`);
   if (options.json) printRecords(session, terminal);
-  else terminal.out(lanes(session, { columns: options.width ?? terminal.columns }));
+  else
+    terminal.out(lanes(session, { columns: options.width ?? terminal.columns, all: options.all ?? false }));
   return verdict(session).exitCode;
 }
 

@@ -5,6 +5,7 @@
 
 import type { Thread } from '../language/threads';
 import { explain } from '../session/causes';
+import type { Finding } from '../session/history';
 import { notes } from '../session/notes';
 import type { Session } from '../session/session';
 import { verdict } from '../session/verdict';
@@ -23,21 +24,45 @@ interface Lane {
   readonly start: number;
 }
 
+/** How lanes are drawn. */
+export interface LanesOptions {
+  readonly columns: number;
+  /** Explains every finding, not just the first of each property. */
+  readonly all?: boolean;
+}
+
 /** The run up to the present position, as text without a line longer than `columns`. */
-export function lanes(session: Session, { columns }: { columns: number }): string {
+export function lanes(session: Session, { columns, all = false }: LanesOptions): string {
   const { program } = session;
   const title = `${program.scenario.name} on ${program.kernel}, ${session.position} steps`;
   const rows = happenings(session, session.events());
   const lines = [title, '', ...table(session, rows, columns), ''];
-  for (const finding of session.findings()) {
-    const [headline = '', ...causes] = explain(session, finding);
+  for (const findings of grouped(session.findings(), all)) {
+    const [first, ...others] = findings;
+    if (first === undefined) continue;
+    const [headline = '', ...causes] = explain(session, first);
     lines.push(...wrapped(headline, columns, 0));
     for (const cause of causes) lines.push(...wrapped(cause, columns, 2));
+    if (others.length === 0) continue;
+    const steps = others.map(({ position }) => position).join(', ');
+    const where = `at ${others.length === 1 ? 'step' : 'steps'} ${steps}`;
+    lines.push(...wrapped(`and ${others.length} more ${where} (--all explains them)`, columns, 2));
   }
   for (const limit of session.limits()) lines.push(...wrapped(`limit: ${limit.text}`, columns, 0));
   for (const note of notes(session)) lines.push(...wrapped(note, columns, 0));
   lines.push(...wrapped(verdict(session).text, columns, 0));
   return `${lines.join('\n')}\n`;
+}
+
+/** Findings of one property together, in the order of their first ones. */
+function grouped(findings: readonly Finding[], all: boolean): Finding[][] {
+  if (all) return findings.map(finding => [finding]);
+  const groups = new Map<string, Finding[]>();
+  for (const finding of findings) {
+    const { property } = finding.violation;
+    groups.set(property, [...(groups.get(property) ?? []), finding]);
+  }
+  return [...groups.values()];
 }
 
 /** A row holds one thing, so its text may run on over the lanes to its right. */
