@@ -348,10 +348,11 @@ export class ShootdownAdapter extends UnsupportedRequests {
   }
 
   protected override refuse(response: DebugProtocol.Response, error: AdapterError): void {
-    const { id, message, showUser } = error;
+    const { id, message, showUser, place } = error;
     response.success = false;
     response.message = message;
-    response.body = { error: { id, format: message, showUser } };
+    const at = place && { file: place.file, line: `${place.line}`, column: `${place.column}` };
+    response.body = { error: { id, format: message, showUser, ...(at ? { variables: at } : {}) } };
     this.sendResponse(response);
   }
 }

@@ -1,5 +1,7 @@
 /** Everything the adapter refuses, one function each, with a number of its own. */
 
+import type { Span } from '../base/span';
+
 /** A request that cannot be done: the client shows the sentence. */
 export class AdapterError extends Error {
   constructor(
@@ -7,6 +9,8 @@ export class AdapterError extends Error {
     message: string,
     /** False for what goes wrong all the time, as a hover over a word that is no variable. */
     readonly showUser: boolean = true,
+    /** Where in the files it is, if it is there. */
+    readonly place: Pick<Span, 'file' | 'line' | 'column'> | null = null,
   ) {
     super(message);
   }
@@ -33,9 +37,10 @@ export const errors = {
   noReplay: (scenario: string) =>
     new AdapterError(1016, `scenario '${scenario}' has no replay block, and the launch names no 'trace'`),
   badTrace: (problem: string) => new AdapterError(1017, problem),
-  problems: (first: string, count: number) =>
-    new AdapterError(1018, count > 1 ? `${first} (and ${count - 1} more problems)` : first),
-  setUp: (message: string) => new AdapterError(1019, message),
+  /** Not shown by the client, which would offer to edit launch.json: the extension shows the place instead. */
+  problems: (first: string, place: Span | null, count: number) =>
+    new AdapterError(1018, count > 1 ? `${first} (and ${count - 1} more problems)` : first, false, place),
+  setUp: (message: string, place: Span | null) => new AdapterError(1019, message, false, place),
   noThread: (id: number) => new AdapterError(1020, `there is no thread ${id}`),
   noFrame: (id: number) => new AdapterError(1021, `frame ${id} belongs to an earlier stop`),
   noVariables: (id: number) => new AdapterError(1022, `variables ${id} belong to an earlier stop`),

@@ -29,6 +29,7 @@ export function launch(args: LaunchArguments, tell: (problem: RunProblem) => voi
     const [first] = loaded.problems;
     throw errors.problems(
       first === undefined ? 'the scenario has problems' : problemText(first),
+      first?.span ?? null,
       loaded.problems.length,
     );
   }
@@ -43,7 +44,7 @@ export function launch(args: LaunchArguments, tell: (problem: RunProblem) => voi
   if ('session' in started)
     return { session: started.session, sources: new Sources(files, filesOf(program)) };
   tell(started.problem);
-  throw errors.setUp(problemText(started.problem));
+  throw errors.setUp(problemText(started.problem), started.problem.span);
 }
 
 function checked(args: LaunchArguments) {

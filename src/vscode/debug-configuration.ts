@@ -1,6 +1,7 @@
 /** What F5 means: the scenario in the editor needs no launch.json; of several, the one at the cursor. */
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
+import { withoutScenario } from './no-scenario';
 import { outlineScenarios, scenarioAt } from './outline';
 import { debugType } from './sessions';
 
@@ -56,7 +57,9 @@ function fromEditor(configuration: vscode.DebugConfiguration): vscode.DebugConfi
 }
 
 /** The scenario is filled in here, so that views can name it. Wrong files are left to the adapter. */
-async function withScenario(configuration: vscode.DebugConfiguration): Promise<vscode.DebugConfiguration> {
+async function withScenario(
+  configuration: vscode.DebugConfiguration,
+): Promise<vscode.DebugConfiguration | undefined> {
   if (configuration.scenario) return configuration;
   const uri = vscode.Uri.file(String(configuration.program));
   const document = await vscode.workspace.openTextDocument(uri).then(
@@ -67,7 +70,7 @@ async function withScenario(configuration: vscode.DebugConfiguration): Promise<v
   const editor = activeScenarioFile();
   const line = editor?.document === document ? (editor?.selection.active.line ?? 0) : 0;
   const scenario = scenarioAt(scenarios, line)?.name;
-  if (!scenario) return configuration;
+  if (!scenario) return document && scenarios.length === 0 ? withoutScenario(document) : configuration;
   // A session started without launch.json is named after what runs, once that is known.
   const isUnnamed = configuration.name === basename(String(configuration.program));
   return { ...configuration, scenario, ...(isUnnamed ? { name: scenario } : {}) };

@@ -1,8 +1,8 @@
 /** Debug Scenario and Run Scenario: the CodeLens, the editor's title bar and the palette end here. */
 import * as vscode from 'vscode';
 import { Refusal, registerCommand } from './commands';
-import { activeScenarioFile, launchConfiguration } from './debug-configuration';
-import { outlineScenarios, scenarioAt } from './outline';
+import { activeScenarioFile, launchConfiguration, scenarioInEditor } from './debug-configuration';
+import { withoutScenario } from './no-scenario';
 
 /** What a CodeLens passes; the palette passes nothing, the editor's title bar a Uri. */
 type Target = { readonly program: string; readonly scenario: string };
@@ -16,7 +16,9 @@ export function registerLaunchCommands(): vscode.Disposable {
 }
 
 async function launch(target: unknown, options: vscode.DebugSessionOptions): Promise<void> {
-  const { program, scenario } = isTarget(target) ? target : targetInEditor();
+  const chosen = isTarget(target) ? target : targetInEditor();
+  if (!chosen) return;
+  const { program, scenario } = chosen;
   const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(program));
   await vscode.debug.startDebugging(folder, launchConfiguration(program, scenario), options);
 }
@@ -25,11 +27,11 @@ function isTarget(target: unknown): target is Target {
   return typeof target === 'object' && target !== null && 'program' in target && 'scenario' in target;
 }
 
-function targetInEditor(): Target {
+function targetInEditor(): Target | undefined {
   const editor = activeScenarioFile();
   if (!editor) throw new Refusal('Open a scenario file (.mmu) first');
-  const scenarios = outlineScenarios(editor.document.getText());
-  const scenario = scenarioAt(scenarios, editor.selection.active.line);
-  if (!scenario) throw new Refusal(`There is no scenario in ${editor.document.fileName}`);
-  return { program: editor.document.uri.fsPath, scenario: scenario.name };
+  const scenario = scenarioInEditor(editor);
+  if (scenario) return { program: editor.document.uri.fsPath, scenario };
+  withoutScenario(editor.document);
+  return undefined;
 }
