@@ -17,9 +17,8 @@ import { registerShippedFiles } from './shipped-files';
 import { registerTree } from './tree-view';
 
 /** Called by VS Code when a scenario is opened, debugged, or is somewhere in the workspace. */
-export function activate({ extensionUri, globalState, subscriptions }: vscode.ExtensionContext): void {
+export function activate({ extensionUri, subscriptions }: vscode.ExtensionContext): void {
   const sessions = new Sessions();
-  const views = { sessions, memory: globalState };
   subscriptions.push(
     sessions,
     registerDebugAdapter(extensionUri),
@@ -31,9 +30,9 @@ export function activate({ extensionUri, globalState, subscriptions }: vscode.Ex
     registerReverseCommands(),
     registerNewScenario(),
     registerShippedFiles(extensionUri),
-    registerTree('shootdown.pageTables', 'shootdown/pageTables', views),
-    registerTree('shootdown.tlbs', 'shootdown/tlbs', views),
-    registerTree('shootdown.callbacks', 'shootdown/callbacks', views),
+    registerTree('shootdown.pageTables', 'shootdown/pageTables', sessions),
+    registerTree('shootdown.tlbs', 'shootdown/tlbs', sessions),
+    registerTree('shootdown.callbacks', 'shootdown/callbacks', sessions),
     registerOrigin(sessions),
   );
   // The views are of no use to somebody who debugs another language, so they come with the extension only.

@@ -21,7 +21,8 @@ export function treeItem(node: TreeNode, key: string): vscode.TreeItem {
   const item = new vscode.TreeItem({ label: node.label, highlights }, collapsibleState(node));
   item.id = `${key}/${node.id}`;
   item.description = node.description;
-  item.tooltip = node.tooltip || node.label;
+  // Side bars are narrow, and cut rows off.
+  item.tooltip = [`${node.label} ${node.description}`.trim(), node.tooltip].filter(Boolean).join('\n');
   item.iconPath = icon(node);
   item.contextValue = ['node', ...(node.breakpoint ? ['callback'] : []), ...node.marks].join(' ');
   item.accessibilityInformation = { label: spoken(node) };

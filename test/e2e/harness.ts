@@ -72,6 +72,29 @@ export async function readStop({ page }: Editor): Promise<Stop> {
   };
 }
 
+/** Widens the side bar beyond the editor by dragging its edge, and moves the mouse out of the way. */
+export async function widenViews({ page }: Editor): Promise<void> {
+  const box = await page.locator('.part.auxiliarybar').boundingBox();
+  if (!box) throw new Error('the editor has no second side bar');
+  // The edge that can be dragged lies in the gap before the side bar.
+  await page.mouse.move(box.x - 2, box.y + 500);
+  await page.mouse.down();
+  await page.mouse.move(box.x - 110, box.y + 500, { steps: 4 });
+  await page.mouse.up();
+  await page.mouse.move(box.x - 300, box.y + 700);
+}
+
+/** Gives a thread of the call stack the focus, so that steps are its own. */
+export async function focusThread(editor: Editor, name: string): Promise<void> {
+  await showPanes(editor, 'Call Stack');
+  await editor.page.locator('.debug-call-stack .monaco-list-row .thread', { hasText: name }).first().click();
+}
+
+/** The threads of the call stack, each with the reason why it is stopped. */
+export async function readThreads({ page }: Editor): Promise<string[]> {
+  return (await page.locator('.debug-call-stack .monaco-list-row .thread').allInnerTexts()).map(oneLine);
+}
+
 /** Shows a view of the side bar by the title of its container in the activity bar. */
 export async function showContainer({ page }: Editor, title: string): Promise<void> {
   const item = page.locator(`.activitybar .action-item:has(.action-label[aria-label^="${title}"])`).first();
@@ -81,11 +104,12 @@ export async function showContainer({ page }: Editor, title: string): Promise<vo
 }
 
 /**
- * Unfolds these panes of the side bar and folds all others away. Rows that are scrolled out of sight are not
+ * Unfolds these panes of the side bars and folds all others away. Rows that are scrolled out of sight are not
  * in the page, so what is to be read needs the height.
  */
 export async function showPanes({ page }: Editor, ...titles: string[]): Promise<void> {
-  for (const header of await page.locator('.part.sidebar .pane-header').all()) {
+  const headers = page.locator(':is(.part.sidebar, .part.auxiliarybar) .pane-header:visible');
+  for (const header of await headers.all()) {
     const name = (await header.getAttribute('aria-label')) ?? '';
     const isOpen = (await header.getAttribute('aria-expanded')) === 'true';
     if (isOpen !== titles.some(title => name.startsWith(title))) await header.click();
@@ -99,10 +123,14 @@ export async function readRows({ page }: Editor, title: string): Promise<string[
   return poll(read, rows => rows.length > 0, `a row in the pane '${title}'`);
 }
 
-/** All rows of a tree pane, as far as it is expanded. */
-export async function readPane(editor: Editor, title: string): Promise<string[]> {
+/** All rows of a tree pane, as far as it is expanded, once they are as meant. */
+export async function readPane(
+  editor: Editor,
+  title: string,
+  isMeant: (rows: string[]) => boolean = () => true,
+): Promise<string[]> {
   await showPanes(editor, title);
-  return readRows(editor, title);
+  return poll(() => readRows(editor, title), isMeant, `what is meant in the pane '${title}'`);
 }
 
 /** What the editor says about why an exception stopped it; empty without one. */
