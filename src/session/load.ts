@@ -93,7 +93,7 @@ export function loadRun(
     const text =
       names === ''
         ? `${path} holds no scenario`
-        : `no scenario '${wanted}' in ${path}, expected one of ${names}`;
+        : `no scenario '${wanted}' in ${path}, ${scenarios.length === 1 ? `expected '${names}'` : `expected one of ${names}`}`;
     return { problems: [{ code: 'no-scenario', span: null, message: text }] };
   }
   if (handle.problems.length > 0) return { problems: handle.problems };

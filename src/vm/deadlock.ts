@@ -15,10 +15,11 @@ export function findDeadlock(vm: Vm): Violation | null {
     else if (!vm.finished(thread.id)) running++;
   }
   const cycle = findCycle(waits);
-  if (cycle !== null) return violation(vm, cycle, waits, 'wait for one another for ever');
+  if (cycle?.length === 1) return violation(vm, cycle, waits, 'it waits for itself for ever');
+  if (cycle !== null) return violation(vm, cycle, waits, 'they wait for one another for ever');
   const stuck = [...waits].filter(([, blocked]) => !blocked.idle).map(([id]) => id);
   if (running > 0 || stuck.length === 0) return null;
-  return violation(vm, stuck, waits, 'can not go on, and nobody else can run');
+  return violation(vm, stuck, waits, 'they can not go on, and nobody else can run');
 }
 
 /** Threads each of which waits for the next and the last for the first, as a path; null if there are none. */
@@ -47,7 +48,7 @@ function violation(vm: Vm, threads: number[], waits: ReadonlyMap<number, Blocked
   const parts = threads.map(id => `${vm.threads[id]?.name ?? '?'} ${waits.get(id)?.text ?? ''}`);
   return {
     property: 'deadlock',
-    message: `${parts.join('; ')}: they ${text}`,
+    message: `${parts.join('; ')}: ${text}`,
     thread: threads[0] ?? 0,
     address: null,
     frame: null,

@@ -234,7 +234,8 @@ function guardOf(
   fields: readonly { readonly name: string; readonly offset: number; readonly type: Type }[] = [],
 ): ((write: boolean) => void) | undefined {
   if (guard === null) return undefined;
-  const lock = 'field' in guard ? guard.field : guard.global;
+  // A lock in a struct is the lock of this object: its name alone says nothing.
+  const lock = 'field' in guard ? `${name.replace(/[^.]*$/, '')}${guard.field}` : guard.global;
   const field = 'field' in guard ? fields.find(each => each.name === guard.field) : undefined;
   const global = 'global' in guard ? vm.program.globals.find(each => each.name === guard.global) : undefined;
   const type = field?.type ?? global?.type;

@@ -58,7 +58,7 @@ export class Obligations {
     const { words } = this.vm;
     for (const index of this.open.all(words)) {
       if (words.get(index + 3) !== frame + 1) continue;
-      const what = words.get(index + 4) >= TABLE ? 'page-table page' : 'page';
+      const what = words.get(index + 4) >= TABLE ? 'the page table in frame' : 'frame';
       this.missed(index, `${what} ${frame} is freed`, frame);
     }
   }
@@ -106,7 +106,7 @@ export class Obligations {
       if (!subscribers.includes(words.get(index)) || words.get(index + 4) >= TABLE) continue;
       if (this.addressOf(index) !== address) continue;
       if (words.get(index + 3) === frame + 1) this.open.remove(words, index);
-      else this.missed(index, `page ${frame} is mapped instead`, frame);
+      else this.missed(index, `frame ${frame} is mapped instead`, frame);
     }
   }
 
