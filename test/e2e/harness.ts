@@ -74,14 +74,20 @@ export async function readStop({ page }: Editor): Promise<Stop> {
 
 /** Widens the side bar beyond the editor by dragging its edge, and moves the mouse out of the way. */
 export async function widenViews({ page }: Editor): Promise<void> {
-  const box = await page.locator('.part.auxiliarybar').boundingBox();
-  if (!box) throw new Error('the editor has no second side bar');
-  // The edge that can be dragged lies in the gap before the side bar.
-  await page.mouse.move(box.x - 2, box.y + 500);
+  const bar = await page.locator('.part.auxiliarybar').boundingBox();
+  if (!bar) throw new Error('the editor has no second side bar');
+  const edges = await Promise.all(
+    (await page.locator('.monaco-sash.vertical:visible').all()).map(sash => sash.boundingBox()),
+  );
+  const distance = (x: number) => Math.abs(x - bar.x);
+  const [x = bar.x] = edges
+    .flatMap(edge => (edge && edge.height > 500 ? [edge.x + edge.width / 2] : []))
+    .sort((a, b) => distance(a) - distance(b));
+  await page.mouse.move(x, bar.y + 500);
   await page.mouse.down();
-  await page.mouse.move(box.x - 110, box.y + 500, { steps: 4 });
+  await page.mouse.move(x - 110, bar.y + 500, { steps: 4 });
   await page.mouse.up();
-  await page.mouse.move(box.x - 300, box.y + 700);
+  await page.mouse.move(x - 300, bar.y + 700);
 }
 
 /** Gives a thread of the call stack the focus, so that steps are its own. */
