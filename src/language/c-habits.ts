@@ -1,8 +1,13 @@
 /** What those who write C try here first, and what to write instead. */
 
 /** Types of C, as the first word of a declaration. */
-const cTypes =
-  /^\s*(?:const\s+|static\s+)*(?:struct\s+\w+|unsigned(?:\s+\w+)?|signed|int|long|short|char|bool|void|size_t|[us](?:8|16|32|64))\s*\**\s*(\w+)\s*[=;,]/;
+const cTypes = [
+  'struct\\s+\\w+',
+  'unsigned(?:\\s+\\w+)?',
+  'signed|int|long|short|char|bool|void|size_t',
+  '[us](?:8|16|32|64)',
+].join('|');
+const cDeclaration = new RegExp(`^\\s+(?:const\\s+|static\\s+)*(?:${cTypes})\\s*\\**\\s*(\\w+)\\s*[=;,]`);
 
 /** What to write instead of the C at an offset where the parser gave up; undefined if it is no C. */
 export function cHabit(text: string, offset: number, image: string): string | undefined {
@@ -17,8 +22,8 @@ export function cHabit(text: string, offset: number, image: string): string | un
     return "'=' assigns, expected '==' in a condition";
   if (image === '&' && /[(,=]\s*$/.test(before)) return "there is no '&' of a place, write it as it is";
   if (image.startsWith('"')) return 'there is no text in expressions';
-  const declared = cTypes.exec(line)?.[1];
-  if (declared !== undefined && /^\s/.test(line)) return `expected 'var ${declared}' to declare a local`;
+  const declared = cDeclaration.exec(line)?.[1];
+  if (declared !== undefined) return `expected 'var ${declared}' to declare a local`;
   return undefined;
 }
 

@@ -90,10 +90,9 @@ export function loadRun(
     if (errors.length > 0) return { problems: errors };
     const names = scenarios.map(({ name }) => name).join(', ');
     const path = files.scenario.path;
+    const known = scenarios.length === 1 ? `'${names}'` : `one of ${names}`;
     const text =
-      names === ''
-        ? `${path} holds no scenario`
-        : `no scenario '${wanted}' in ${path}, ${scenarios.length === 1 ? `expected '${names}'` : `expected one of ${names}`}`;
+      names === '' ? `${path} holds no scenario` : `no scenario '${wanted}' in ${path}, expected ${known}`;
     return { problems: [{ code: 'no-scenario', span: null, message: text }] };
   }
   if (handle.problems.length > 0) return { problems: handle.problems };

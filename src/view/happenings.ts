@@ -146,9 +146,7 @@ function machineWords(session: Session, event: MachineEvent, place: Place | null
     case 'device-failed':
       return { text: 'the device gives up' };
     case 'gcr3':
-      return {
-        text: `${deviceName(vm, event.device)} PASID ${event.pasid} -> ${event.root === null ? 'none' : `root in frame ${event.root}`}`,
-      };
+      return { text: rootText(session, event) };
     case 'drop':
     case 'walk':
     case 'cr3':
@@ -193,6 +191,10 @@ function firstMapped({ program }: Session, address: number, level: number): numb
   const end = address + entrySpan(level);
   const inside = program.scenario.mappings.map(each => each.address).filter(a => address <= a && a < end);
   return inside.length === 0 ? address : Math.min(...inside);
+}
+
+function rootText({ vm }: Session, { device, pasid, root }: MachineEvent & { type: 'gcr3' }): string {
+  return `${deviceName(vm, device)} PASID ${pasid} -> ${root === null ? 'none' : `root in frame ${root}`}`;
 }
 
 /** A command, with names for the numbers it holds. */

@@ -12,9 +12,9 @@ async function explanations(...args: string[]): Promise<string[]> {
 test('on a kernel without a callback for tables, the driver is not to blame', async () => {
   const lines = await explanations('scenarios/table-walk-before.mmu');
   const missed = lines.filter(line => line.startsWith('  missed:'));
-  expect(missed[0]).toMatch(
-    /^ {2}missed: no callback covered it since it left its entry \(step \d+\); linux-3\.18 has no callback for page tables: no driver is told$/,
-  );
+  const [since, hint] = (missed[0] ?? '').split('; ');
+  expect(since).toMatch(/^ {2}missed: no callback covered it since it left its entry \(step \d+\)$/);
+  expect(hint).toBe('linux-3.18 has no callback for page tables: no driver is told');
 });
 
 test('the lanes hide no table, no walk and no finding', async () => {

@@ -84,7 +84,7 @@ export class Operations {
     const what = write ? 'a write to' : 'a read of';
     vm.violate(
       'access-after-protect',
-      `${what} ${addressText(this.vm, address)} in frame ${frame} completes, which no VMA allowed when issued`,
+      `${what} ${addressText(vm, address)} in frame ${frame} completes, which no VMA allowed when issued`,
       {
         address,
         frame,
