@@ -37,7 +37,9 @@ export const errors = {
   noReplay: (scenario: string) =>
     new AdapterError(1016, `scenario '${scenario}' has no replay block, and the launch names no 'trace'`),
   badTrace: (problem: string) => new AdapterError(1017, problem),
-  /** Not shown by the client, which would offer to edit launch.json: the extension shows the place instead. */
+  /**
+   * Not shown by the client, which would offer to edit launch.json: the extension shows the place instead.
+   */
   problems: (first: string, place: Span | null, count: number) =>
     new AdapterError(1018, count > 1 ? `${first} (and ${count - 1} more problems)` : first, false, place),
   setUp: (message: string, place: Span | null) => new AdapterError(1019, message, false, place),

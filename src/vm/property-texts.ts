@@ -24,7 +24,9 @@ export const propertyTexts: Readonly<Record<PropertyId, PropertyText>> = {
     when: 'When the walk interprets the entry.',
   },
   'access-after-protect': {
-    says: 'An access is let through that the mapping did not allow when it was issued, or that had no mapping.',
+    says:
+      'An access is let through that the mapping did not allow when it was issued, ' +
+      'or that had no mapping.',
     when: 'When the access completes, unless an operation that lowers the rights was under way at its issue.',
   },
   'stale-after-return': {
@@ -36,8 +38,9 @@ export const propertyTexts: Readonly<Record<PropertyId, PropertyText>> = {
   'missed-range': {
     says: 'A subscriber was not told that an entry is gone before its page was freed or its place taken.',
     when:
-      'When the frame is freed or another is mapped there, for each subscriber since the entry was cleared; ' +
-      'page tables count only where binds() says that an IOMMU walks them, and a bracket does not cover them.',
+      'When the frame is freed or another is mapped there, for each subscriber since the entry ' +
+      'was cleared; page tables count only where binds() says that an IOMMU walks them, ' +
+      'and a bracket does not cover them.',
   },
   unbalanced: {
     says: 'A subscriber got more calls of invalidate_range_start than of invalidate_range_end, or fewer.',
