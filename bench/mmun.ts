@@ -1,8 +1,8 @@
 /**
- * The yardstick: the small mmu_notifier protocol of a Promela model, in our language, statement for statement.
- * `pages`, `cpus`, `devices` and `unmappers` are its NP, NCPU, NDEV and NUNMAP; `bug` 1: end() forgets to bump
- * the sequence; 2: the page is freed before the CPUs are flushed. Without reductions a search of it visits
- * the states that Spin visits, less the one before `init`.
+ * The yardstick: the small mmu_notifier protocol of a Promela model, in our language, statement for
+ * statement. `pages`, `cpus`, `devices` and `unmappers` are its NP, NCPU, NDEV and NUNMAP. Of `bug`, 1 is an
+ * end() that forgets to bump the sequence, 2 a page freed before the CPUs are flushed. Without reductions a
+ * search of it visits the states that Spin visits, less the one before `init`.
  */
 
 /** Sizes of the protocol. */
@@ -31,6 +31,8 @@ fn setup_task(task: task, mm: mm, cpu: cpu) { skip; }
 export function mmun(sizes: Sizes, bug: 0 | 1 | 2): string {
   const { pages, cpus, devices, unmappers } = sizes;
   const count = (length: number, make: (id: number) => string) => Array.from({ length }, (_, id) => make(id));
+  const tlbs = count(cpus, id => `var tlb${id}: bool [${pages}]\n`);
+  const iotlbs = count(devices, id => `var iotlb${id}: bool [${pages}]\n`);
   const programs = [
     ...count(cpus, id => cpu(id, pages)),
     ...count(devices, id => device(id, pages)),
@@ -40,7 +42,7 @@ export function mmun(sizes: Sizes, bug: 0 | 1 | 2): string {
   return `
 var pte: bool [${pages}]
 var freed: bool [${pages}]
-${count(cpus, id => `var tlb${id}: bool [${pages}]\n`).join('')}${count(devices, id => `var iotlb${id}: bool [${pages}]\n`).join('')}var seq: int 0..255
+${tlbs.join('')}${iotlbs.join('')}var seq: int 0..255
 var nact: int 0..255
 var mlock: bool
 var ipi: bool [${cpus}]

@@ -1,4 +1,4 @@
-/** `shootdown explore`: searches every interleaving of each scenario, and shows a shortest way to a violation. */
+/** `shootdown explore`: searches every interleaving of scenarios, and shows a shortest way to a violation. */
 import { writeFile } from 'node:fs/promises';
 import { type Outcome, outcomeOf, startSearch } from '../explore/explore';
 import type { Finding, Search, SearchOptions, SearchOrder } from '../explore/search';

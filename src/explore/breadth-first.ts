@@ -87,18 +87,13 @@ export class BreadthFirst implements Search {
         words.undo(mark);
       }
     }
-    if (successors === 0) this.progress.keep(vm.atRest(), () => this.path(null));
-    else if (waits.mayBeCycle()) {
-      const cycle = vm.deadlock();
-      if (cycle !== null) this.progress.keep([cycle], () => this.path(null));
-    }
+    this.progress.judgeState(successors, waits, () => this.path(null));
   }
 
   private judge(mark: number, thread: number, choice: number): void {
     const { progress, stepper } = this;
     progress.transitions++;
-    if (stepper.violations.length > 0)
-      progress.keep(stepper.violations, () => this.path({ thread, choice }));
+    if (stepper.violations.length > 0) progress.keep(stepper.violations, () => this.path({ thread, choice }));
     if (stepper.limit !== null) progress.stop(stepper.limit);
     else this.arrive(mark, thread | (choice << THREAD_BITS));
   }

@@ -1,6 +1,6 @@
 /**
- * One path as far as it goes, then back: needs no frontier, and finds long violations soon. The paths it finds
- * are not short.
+ * One path as far as it goes, then back: needs no frontier, and finds long violations soon. The paths it
+ * finds are not short.
  */
 import type { Program } from '../language/program';
 import { Vm } from '../vm/vm';
@@ -112,11 +112,7 @@ export class DepthFirst implements Search {
   /** Every step of the last state of the path was tried. */
   private leave(place: Place): void {
     const { vm, progress } = this;
-    if (place.successors === 0) progress.keep(vm.atRest(), () => this.path(null));
-    else if (place.waits.mayBeCycle()) {
-      const cycle = vm.deadlock();
-      if (cycle !== null) progress.keep([cycle], () => this.path(null));
-    }
+    progress.judgeState(place.successors, place.waits, () => this.path(null));
     this.places.pop();
     this.taken.pop();
     const before = this.places.at(-1);

@@ -29,6 +29,40 @@ export interface Outcome {
 
 /** Starts a search of a program. Throws `SetupError` if the initial state cannot be built. */
 export function startSearch(program: Program, options: SearchOptions): Search {
+  return options.reductions.guarded ? new GuardedSearch(program, options) : plainSearch(program, options);
+}
+
+/**
+ * A search that merges accesses under their lock, which is right as long as nobody makes one without it.
+ * Once a data race was found, it begins again without that merging.
+ */
+class GuardedSearch implements Search {
+  private search: Search;
+  private isGuarded = true;
+
+  constructor(
+    private readonly program: Program,
+    private readonly options: SearchOptions,
+  ) {
+    this.search = plainSearch(program, options);
+  }
+
+  get progress(): Progress {
+    return this.search.progress;
+  }
+
+  advance(states: number): boolean {
+    const isOver = this.search.advance(states);
+    const isRace = this.progress.findings.some(({ violation }) => violation.property === 'data-race');
+    if (!this.isGuarded || !isRace) return isOver;
+    const reductions = { ...this.options.reductions, guarded: false };
+    this.search = plainSearch(this.program, { ...this.options, reductions });
+    this.isGuarded = false;
+    return false;
+  }
+}
+
+function plainSearch(program: Program, options: SearchOptions): Search {
   switch (options.order) {
     case 'breadth':
       return new BreadthFirst(program, options);
@@ -96,7 +130,9 @@ function compare(
   const also = found.length > 0 ? `; violated: ${list}` : '';
   const missed = `${missing.join(', ')} was not violated, though expected${also}`;
   const why = whyIncomplete(program, progress);
-  return why === null ? { exitCode: 1, text: missed } : { exitCode: 3, text: `incomplete: ${missed}; ${why}` };
+  return why === null
+    ? { exitCode: 1, text: missed }
+    : { exitCode: 3, text: `incomplete: ${missed}; ${why}` };
 }
 
 /** What every verdict rests on. */
@@ -111,7 +147,9 @@ function assumptionsOf(program: Program, progress: Progress): string[] {
   }
   const merged = [
     ...(options.reductions.local ? ['steps on locals are merged'] : []),
-    ...(options.reductions.local && options.reductions.guarded ? ['accesses under their lock are merged'] : []),
+    ...(options.reductions.local && options.reductions.guarded
+      ? ['accesses under their lock are merged']
+      : []),
   ];
   assumptions.push(...merged);
   for (const { property, reason } of program.scenario.unwatched)

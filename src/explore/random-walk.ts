@@ -60,11 +60,7 @@ export class RandomWalk implements Search {
         for (let choice = 0; choice < vm.choices; choice++) enabled.push({ thread, choice });
       words.undo(mark);
     }
-    if (enabled.length === 0) progress.keep(vm.atRest(), () => this.path());
-    else if (waits.mayBeCycle()) {
-      const cycle = vm.deadlock();
-      if (cycle !== null) progress.keep([cycle], () => this.path());
-    }
+    progress.judgeState(enabled.length, waits, () => this.path());
     const step = enabled[this.draw(enabled.length)];
     return step !== undefined && this.take(step);
   }

@@ -60,6 +60,8 @@ export interface Search {
 export class Progress {
   states = 0;
   transitions = 0;
+  /** States in which nothing can go on. No reduction changes how many there are. */
+  ends = 0;
   /** Length of the longest path, in steps of the search. */
   depth = 0;
   /** States found and not yet expanded. */
@@ -96,6 +98,17 @@ export class Progress {
       if (this.unwatched.has(violation.property)) continue;
       if (this.findings.some(found => found.violation.property === violation.property)) continue;
       this.findings.push({ violation, path: path() });
+    }
+  }
+
+  /** Judges a state of which every step was tried: `successors` of them could be made. */
+  judgeState(successors: number, waits: Waits, path: () => readonly PathStep[]): void {
+    if (successors === 0) {
+      this.ends++;
+      this.keep(this.vm.atRest(), path);
+    } else if (waits.mayBeCycle()) {
+      const cycle = this.vm.deadlock();
+      if (cycle !== null) this.keep([cycle], path);
     }
   }
 

@@ -2,9 +2,10 @@
  * Steps of a search: a step of the vm, and the movers after it in the same go. What they leave out are
  * states in which a thread is about to do something that no other thread can tell from being done.
  */
-import type { CompiledFunction, Vm } from '../vm/vm';
+
 import { THREAD } from '../vm/layout';
 import type { StepResult, Violation } from '../vm/types';
+import type { CompiledFunction, Vm } from '../vm/vm';
 import { MOVER, moversOf, type Reductions, returnsToLocal } from './movers';
 
 /** Makes steps of a search on a vm. */

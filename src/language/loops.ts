@@ -136,7 +136,7 @@ export function lowerAtomic(body: Body, node: AtomicBlock): void {
   body.atomicLoops = 0;
 }
 
-/** A block that goes on in the step of the instruction before it, to its own end: an atomic arm of `select`. */
+/** A block that goes on in the step of the instruction before it: an atomic arm of `select`. */
 export function lowerAtomicBlock(body: Body, block: Block, span: Span): void {
   if (body.isAtomic) {
     body.unit.problems.push(problems.nestedAtomic(span));

@@ -2,7 +2,7 @@
  * The claims of a scenario: `never (g)` and `always (g)` are judged after every step, and reported by the
  * step that breaks them. `sometimes (g)` is for a search to look at: one path can only show that it holds.
  */
-import { type Eval, compileExpr } from './expressions';
+import { compileExpr, type Eval } from './expressions';
 import type { Violation } from './types';
 import type { Vm } from './vm';
 

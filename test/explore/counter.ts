@@ -1,8 +1,7 @@
 /** Programs without page tables, for searches whose states can be counted on paper. */
 import { bareKernel } from '../../bench/mmun';
-import type { SearchOptions } from '../../src/explore/search';
-import { outcomeOf, startSearch, type Outcome } from '../../src/explore/explore';
-import type { Progress } from '../../src/explore/search';
+import { type Outcome, outcomeOf, startSearch } from '../../src/explore/explore';
+import type { Progress, SearchOptions } from '../../src/explore/search';
 import { compileModels, compileScenarioFile } from '../../src/language/compile';
 import type { Program } from '../../src/language/program';
 
@@ -19,14 +18,18 @@ const options: SearchOptions = {
   clock: () => 0,
 };
 
-/** Compiles declarations and a scenario's body. */
-export function compileBare(declarations: string, body: string | null): Program {
-  const { models, problems } = compileModels({
-    kernels: { bare: [{ path: 'bare/kernel.mmu', text: bareKernel }] },
-    drivers: [],
-  });
-  if (problems.length > 0) throw new Error(JSON.stringify(problems.slice(0, 3), null, 1));
-  const text = body === null ? declarations : `${declarations}\nscenario test {\n  kernel bare\n${body}\n}`;
+const { models } = compileModels({
+  kernels: { bare: [{ path: 'bare/kernel.mmu', text: bareKernel }] },
+  drivers: [],
+});
+
+/** Compiles declarations and the body of a scenario. */
+export function compileBare(declarations: string, body: string): Program {
+  return compileFile(`${declarations}\nscenario test {\n  kernel bare\n${body}\n}`);
+}
+
+/** Compiles the first scenario of a file, on the bare kernel. */
+export function compileFile(text: string): Program {
   const compiled = compileScenarioFile({ path: 'test.mmu', text }, { models, imports: () => undefined });
   const [scenario] = compiled.scenarios;
   if (scenario === undefined || compiled.problems.length > 0)
