@@ -48,7 +48,7 @@ export class BreadthFirst implements Search {
       if (frontier.next()) this.expand();
       else this.nextLevel();
       if (count % CHECK_EVERY === 0) this.measure();
-      if (progress.limit !== null || progress.isAnswered()) this.ended = true;
+      if (progress.isStopped || progress.isAnswered()) this.ended = true;
     }
     progress.waiting = progress.states - this.expanding - 1;
     if (this.ended) this.measure();
@@ -94,7 +94,7 @@ export class BreadthFirst implements Search {
     const { progress, stepper } = this;
     progress.transitions++;
     if (stepper.violations.length > 0) progress.keep(stepper.violations, () => this.path({ thread, choice }));
-    if (stepper.limit !== null) progress.stop(stepper.limit);
+    if (stepper.limit !== null) progress.cut(stepper.limit);
     else this.arrive(mark, thread | (choice << THREAD_BITS));
   }
 

@@ -46,10 +46,9 @@ export class DepthFirst implements Search {
     const { progress } = this;
     const goal = progress.states + states;
     while (progress.states < goal) {
-      if (progress.limit !== null || progress.isAnswered()) return true;
+      if (progress.isStopped || progress.isAnswered()) return true;
       const place = this.places.at(-1);
       if (place === undefined) {
-        // Where a path was cut off, what lies beyond was not looked at.
         progress.complete = true;
         return true;
       }
@@ -78,7 +77,7 @@ export class DepthFirst implements Search {
     place.choice = isLastChoice ? 0 : choice + 1;
     const step = { thread, choice };
     if (stepper.violations.length > 0) progress.keep(stepper.violations, () => this.path(step));
-    if (stepper.limit !== null) progress.stop(stepper.limit);
+    if (stepper.limit !== null) progress.cut(stepper.limit);
     else if (this.arrive()) {
       this.taken.push(step);
       return;
@@ -98,7 +97,7 @@ export class DepthFirst implements Search {
     }
     progress.states++;
     if (places.length > depthMax) {
-      progress.stop(`a path of ${depthMax} steps was not followed on (depthMax)`);
+      progress.cut(`a path of ${depthMax} steps was not followed on (depthMax)`);
       return false;
     }
     const mark = this.vm.words.mark();

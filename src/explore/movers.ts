@@ -29,7 +29,7 @@ const watched = new Set([
   'mmu_notifier_unregister',
 ]);
 
-/** Builtins over nothing but the values of their arguments. (`entry_at` is none: it reads a table's level.) */
+/** Builtins over nothing but the values of their arguments; `entry_at` is none, it reads a table's level. */
 const arithmetic: ReadonlySet<BuiltinName> = new Set<BuiltinName>([
   'addr_end',
   'align_down',

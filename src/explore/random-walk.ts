@@ -34,7 +34,7 @@ export class RandomWalk implements Search {
     const { progress } = this;
     const { depthMax, statesMax } = this.options.limits;
     for (let count = 0; count < states; count++) {
-      if (progress.limit !== null || progress.isAnswered()) return true;
+      if (progress.isStopped || progress.isAnswered()) return true;
       if (!this.walkOn() || this.taken.length >= depthMax) {
         this.vm.words.undo(this.start);
         this.taken = [];
@@ -74,8 +74,9 @@ export class RandomWalk implements Search {
     progress.depth = Math.max(progress.depth, this.taken.length);
     if (stepper.violations.length > 0) progress.keep(stepper.violations, () => this.path());
     progress.witness();
-    if (stepper.limit !== null) progress.stop(stepper.limit);
-    return true;
+    if (stepper.limit !== null) progress.cut(stepper.limit);
+    // What comes after a limit proves nothing.
+    return stepper.limit === null;
   }
 
   private path(): PathStep[] {

@@ -68,9 +68,11 @@ export class Progress {
   waiting = 0;
   /** Largest memory of the visited set, the paths and the frontier. */
   bytes = 0;
-  /** The limit that was reached, in words. */
+  /** The limit that was reached first, in words: something was not looked at. */
   limit: string | null = null;
-  /** Every reachable state was looked at. */
+  /** A limit of the search itself was reached, which ends it. */
+  isStopped = false;
+  /** Nothing is left to be looked at, but for what lies beyond a limit. */
   complete = false;
   readonly findings: Finding[] = [];
   /** Which `sometimes` held in some state. */
@@ -134,8 +136,14 @@ export class Progress {
     if (this.options.clock() > this.until) this.stop(`${secondsMax} seconds have passed (secondsMax)`);
   }
 
-  /** Notes why not all was looked at. The first reason counts. */
+  /** Ends the search at a limit. */
   stop(limit: string): void {
+    this.cut(limit);
+    this.isStopped = true;
+  }
+
+  /** Notes that one path is not followed on. The first reason counts. */
+  cut(limit: string): void {
     this.limit ??= limit;
   }
 }

@@ -30,6 +30,7 @@ export class Claims {
         thread: 0,
         address: null,
         frame: null,
+        fn: null,
         span,
       };
       return { kind, text, condition: compileExpr(vm, claim.condition), violation };
