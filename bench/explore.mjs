@@ -50,6 +50,7 @@ await runMain(async () => {
       const { states, transitions, seconds, bytesPerState, outcome } = searchMmun(sizes, bug, {
         local: merging,
         guarded: merging,
+        deadLocals: merging,
       });
       const [finding] = outcome.findings;
       const verdict = finding ? `violated in ${finding.path.length} steps` : outcome.verdict;

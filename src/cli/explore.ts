@@ -20,6 +20,7 @@ export interface ExploreOptions extends LoadOptions {
   readonly saveTrace?: string;
   readonly mergeLocal: boolean;
   readonly mergeGuarded: boolean;
+  readonly clearDead: boolean;
   readonly states: number;
   readonly depth: number;
   readonly memory: number;
@@ -90,7 +91,8 @@ function searched(program: Program, options: ExploreOptions): Explored {
   const clock = () => performance.now() / 1000;
   const { order, seed, all = false, states, depth, memory, seconds } = options;
   const limits = { statesMax: states, depthMax: depth, memoryMax: memory * 2 ** 20, secondsMax: seconds };
-  const reductions = { local: options.mergeLocal, guarded: options.mergeGuarded };
+  const { mergeLocal: local, mergeGuarded: guarded, clearDead: deadLocals } = options;
+  const reductions = { local, guarded, deadLocals };
   const searchOptions: SearchOptions = { order, limits, reductions, seed, all, clock };
   const start = clock();
   try {

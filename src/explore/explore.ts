@@ -113,9 +113,10 @@ function compare(
   const list = found.join(', ');
   const expected = kernel === scenario.kernel ? scenario.expect : null;
   if (incomplete !== null) {
-    const seen = progress.complete && progress.limit === null
-      ? 'no violation in any interleaving with fills on demand'
-      : 'no violation was found';
+    const seen =
+      progress.complete && progress.limit === null
+        ? 'no violation in any interleaving with fills on demand'
+        : 'no violation was found';
     return { exitCode: 3, text: `incomplete: ${seen}, but ${incomplete}` };
   }
   if (expected === null) {
@@ -152,6 +153,7 @@ function assumptionsOf(program: Program, progress: Progress): string[] {
       ? ['accesses under their lock are merged']
       : []),
   ];
+  if (options.reductions.deadLocals) merged.push('locals that are not read any more do not count');
   assumptions.push(...merged);
   for (const { property, reason } of program.scenario.unwatched)
     assumptions.push(`${property} is not watched: ${reason}`);

@@ -17,6 +17,8 @@ export interface Reductions {
   readonly local: boolean;
   /** So do accesses of variables that are `guarded_by` a lock. */
   readonly guarded: boolean;
+  /** Locals that nobody will read are 0. */
+  readonly deadLocals: boolean;
 }
 
 /** Not a mover; goes on in its frame; pushes a frame; pops one. */

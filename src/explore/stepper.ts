@@ -3,9 +3,10 @@
  * states in which a thread is about to do something that no other thread can tell from being done.
  */
 
-import { THREAD } from '../vm/layout';
+import { FRAME_HEADER, THREAD } from '../vm/layout';
 import type { StepResult, Violation } from '../vm/types';
 import type { CompiledFunction, Vm } from '../vm/vm';
+import { type DeadLocals, deadLocalsOf } from './dead-locals';
 import { MOVER, moversOf, type Reductions, returnsToLocal } from './movers';
 
 /** Makes steps of a search on a vm. */
@@ -19,12 +20,14 @@ export class Stepper {
   length = 0;
   private readonly movers: readonly Uint8Array[];
   private readonly merges: boolean;
+  private readonly dead: readonly DeadLocals[] | null;
 
   constructor(
     readonly vm: Vm,
     reductions: Reductions,
   ) {
     this.movers = moversOf(vm.program, reductions);
+    this.dead = reductions.deadLocals ? deadLocalsOf(vm.program) : null;
     this.merges = this.movers.some(code => code.some(each => each !== MOVER.none));
   }
 
@@ -36,8 +39,22 @@ export class Stepper {
     this.violations = vm.violations;
     this.limit = vm.limit;
     this.length = 1;
-    if (status === 'stepped' && this.merges && this.limit === null) this.follow(thread);
+    if (status === 'stepped' && this.limit === null) {
+      if (this.merges) this.follow(thread);
+      if (this.dead !== null) this.clear(thread, this.dead);
+    }
     return status;
+  }
+
+  /** Sets what is dead in the innermost frame of a thread to 0. */
+  private clear(thread: number, dead: readonly DeadLocals[]): void {
+    const { words } = this.vm;
+    const base = this.vm.threadBase(thread);
+    const top = words.get(base + THREAD.top);
+    if (top === 0) return;
+    const frame = base + THREAD.words + top - 1;
+    const slots = dead[words.get(frame) - 1]?.[words.get(frame + 1)] ?? [];
+    for (let at = 0; at < slots.length; at++) words.put(frame + FRAME_HEADER + (slots[at] as number), 0);
   }
 
   /** Makes the movers that follow, up to a loop's way back. */

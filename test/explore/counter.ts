@@ -6,7 +6,7 @@ import { compileModels, compileScenarioFile } from '../../src/language/compile';
 import type { Program } from '../../src/language/program';
 
 /** No reduction at all: what the others are held against. */
-export const unreduced = { local: false, guarded: false };
+export const unreduced = { local: false, guarded: false, deadLocals: false };
 
 /** Limits that none of the tests' programs reaches. */
 const options: SearchOptions = {

@@ -7,7 +7,7 @@ import { Session } from '../../src/session/session';
 import { formatSchedule, parseSchedule, savedScheduler } from '../../src/trace/saved-schedule';
 import { compileBare, compileFile, search, unreduced } from './counter';
 
-const merged = { local: true, guarded: true };
+const merged = { local: true, guarded: true, deadLocals: true };
 
 /** Both tasks read, then write: the first write can be lost. */
 const increment = (end: string) =>
