@@ -52,7 +52,7 @@ function liveBefore(instruction: Instruction, live: readonly ReadonlySet<number>
       return [...instruction.args.flatMap(read), ...store(instruction.result), ...after(instruction.result)];
     case 'callback':
       return [
-        ...[instruction.object, instruction.ops, ...instruction.args].flatMap(read),
+        ...[instruction.ops, ...instruction.args].flatMap(read),
         ...store(instruction.result),
         ...after(instruction.result),
       ];

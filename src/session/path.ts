@@ -21,7 +21,7 @@ export function followPath(program: Program, path: readonly PathStep[]): Session
   };
   const session = new Session(program, {
     schedule: 'replay',
-    replay: () => scheduler,
+    replay: scheduler,
     stepsMax: path.length + 1,
   });
   for (const _ of path) session.forward();

@@ -72,3 +72,25 @@ test('what cannot be read or compiled is refused, and the rest explored', async 
   expect({ code, lines: out.trimEnd().split('\n').length }).toEqual({ code: 2, lines: 1 });
   expect(err).toContain('broken.mmu:1:');
 });
+
+const unreduced = ['--no-merge-local', '--no-merge-guarded', '--no-clear-dead'];
+
+test.each(['start-is-too-early', 'second-binding-goes-on', 'device-without-ats'])(
+  '%s: reductions change no verdict, and leave out states',
+  async name => {
+    const search = async (...options: string[]) => {
+      const { code, out } = await shootdown(
+        'explore',
+        '--json',
+        '--all',
+        ...options,
+        `scenarios/${name}.mmu`,
+      );
+      const { states, verdict, violations } = JSON.parse(out);
+      return { states, said: { code, verdict, violations: violations.sort() } };
+    };
+    const [reduced, whole] = [await search(), await search(...unreduced)];
+    expect(reduced.said).toEqual(whole.said);
+    expect(reduced.states).toBeLessThan(whole.states / 2);
+  },
+);

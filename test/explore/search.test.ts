@@ -131,7 +131,7 @@ test('a path replays in a session, and as a saved schedule', () => {
       expect(properties).toEqual([finding?.violation.property]);
       const saved = parseSchedule({ path: 'saved', text: formatSchedule(session) });
       if ('problem' in saved) throw new Error(saved.problem);
-      const again = new Session(program, { replay: vm => savedScheduler(vm, saved) });
+      const again = new Session(program, { replay: savedScheduler(saved) });
       again.playToEnd();
       expect(again.findings().map(({ violation }) => violation.property)).toEqual(properties);
     }
