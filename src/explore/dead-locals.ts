@@ -4,6 +4,7 @@
  */
 import type { Expr, FunctionCode, Instruction, Place, Program } from '../language/program';
 import { typeWords } from '../language/program';
+import { judgedFunctions } from '../vm/monitors/monitors';
 
 /** Per instruction, the words of the frame that are dead when the thread is about to run it. */
 export type DeadLocals = readonly (readonly number[])[];
@@ -27,7 +28,7 @@ function deadIn(fn: FunctionCode): DeadLocals {
     }
   }
   // What a property asks a frame for when it is left are its arguments.
-  const isAsked = fn.role !== 'plain' || fn.name.startsWith('mmu_notifier_');
+  const isAsked = fn.role !== 'plain' || judgedFunctions.has(fn.name);
   const kept = new Set(isAsked ? fn.params.flatMap(({ slot, type }) => wordsOf(slot, typeWords(type))) : []);
   const all = Array.from({ length: fn.frameWords }, (_, slot) => slot);
   return live.map(slots => all.filter(slot => !slots.has(slot) && !kept.has(slot)));

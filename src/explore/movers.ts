@@ -10,6 +10,7 @@
  */
 import type { BuiltinName } from '../language/builtins';
 import type { Expr, FunctionCode, Instruction, Program } from '../language/program';
+import { judgedFunctions } from '../vm/monitors/monitors';
 
 /** What a search leaves out without changing its verdict. Each is a switch. */
 export interface Reductions {
@@ -23,13 +24,6 @@ export interface Reductions {
 
 /** Not a mover; goes on in its frame; pushes a frame; pops one. */
 export const MOVER = { none: 0, within: 1, call: 2, return: 3 } as const;
-
-/** Functions at whose entry or return a property is judged though they are plain. */
-const watched = new Set([
-  '__mmu_notifier_invalidate_range_start',
-  '__mmu_notifier_invalidate_range_end',
-  'mmu_notifier_unregister',
-]);
 
 /** Builtins over nothing but the values of their arguments; `entry_at` is none, it reads a table's level. */
 const arithmetic: ReadonlySet<BuiltinName> = new Set<BuiltinName>([
@@ -120,7 +114,7 @@ function moverAt(context: Context, fn: FunctionCode, pc: number): number {
 }
 
 function isPlain(fn: FunctionCode): boolean {
-  return fn.role === 'plain' && !watched.has(fn.name);
+  return fn.role === 'plain' && !judgedFunctions.has(fn.name);
 }
 
 /** Whether an expression looks only at what no other thread can change meanwhile. */

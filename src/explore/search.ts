@@ -5,7 +5,8 @@
  * else meanwhile. Reaching a limit ends it, and is said: what remained is then not known.
  */
 import type { Program } from '../language/program';
-import { type PropertyId, propertyIds, type Violation } from '../vm/types';
+import { type PropertyId, propertyIds } from '../language/properties';
+import type { Violation } from '../vm/types';
 import { Vm } from '../vm/vm';
 import type { Reductions } from './movers';
 import { Stepper } from './stepper';
