@@ -50,7 +50,7 @@ export class Frontier {
       this.write = grown(this.write, this.writeAt + 2 * this.pendingCount + 1);
     const head = this.writeAt++;
     for (let at = 0; at < this.pendingCount; at++) {
-      const index = this.pending[at] as number;
+      const index = this.pending[at] ?? 0;
       const value = words.get(index);
       if (this.lastValue(index) === value) continue;
       this.put(index, value);
@@ -78,10 +78,10 @@ export class Frontier {
   next(): boolean {
     if (this.left === 0) return false;
     this.left--;
-    const count = this.read[this.readAt++] as number;
+    const count = this.read[this.readAt++] ?? 0;
     for (let pair = 0; pair < count; pair++) {
-      const index = this.read[this.readAt++] as number;
-      this.words.put(index, this.read[this.readAt++] as number);
+      const index = this.read[this.readAt++] ?? 0;
+      this.words.put(index, this.read[this.readAt++] ?? 0);
       this.touch(index);
     }
     this.words.forget();
@@ -105,7 +105,7 @@ export class Frontier {
 
   private lastValue(index: number): number {
     const page = this.last[index >>> 9];
-    return page === undefined ? 0 : (page[index & 511] as number);
+    return page === undefined ? 0 : (page[index & 511] ?? 0);
   }
 
   private put(index: number, value: number): void {

@@ -5,7 +5,7 @@
 
 import { FRAME_HEADER, THREAD } from '../vm/layout';
 import type { StepResult, Violation } from '../vm/types';
-import type { CompiledFunction, Vm } from '../vm/vm';
+import type { Vm } from '../vm/vm';
 import { type DeadLocals, deadLocalsOf } from './dead-locals';
 import { MOVER, moversOf, type Reductions, returnsToLocal } from './movers';
 
@@ -54,7 +54,7 @@ export class Stepper {
     if (top === 0) return;
     const frame = base + THREAD.words + top - 1;
     const slots = dead[words.get(frame) - 1]?.[words.get(frame + 1)] ?? [];
-    for (let at = 0; at < slots.length; at++) words.put(frame + FRAME_HEADER + (slots[at] as number), 0);
+    for (let at = 0; at < slots.length; at++) words.put(frame + FRAME_HEADER + (slots[at] ?? 0), 0);
   }
 
   /** Makes the movers that follow, up to a loop's way back. */
@@ -88,8 +88,7 @@ export class Stepper {
     const caller = vm.words.get(frame + 2);
     if (caller === 0) return false;
     const at = base + THREAD.words + caller - 1;
-    const { fn } = vm.functions[vm.words.get(at) - 1] as CompiledFunction;
-    const instruction = fn.code[vm.words.get(at + 1)];
+    const instruction = vm.functions[vm.words.get(at) - 1]?.fn.code[vm.words.get(at + 1)];
     return instruction !== undefined && returnsToLocal(instruction);
   }
 }

@@ -80,7 +80,7 @@ function lastWord(hash: Int32Array): number {
 function find(slots: Int32Array, mask: number, a: number, b: number, c: number, d: number): number {
   for (let slot = a & mask; ; slot = (slot + 1) & mask) {
     const at = slot * SLOT;
-    const first = slots[at] as number;
+    const first = slots[at] ?? 0;
     if (first === a && slots[at + 1] === b && slots[at + 2] === c && slots[at + 3] === d) return -1;
     if (first === 0 && slots[at + 1] === 0 && slots[at + 2] === 0 && slots[at + 3] === 0) return at;
   }
