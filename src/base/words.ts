@@ -96,6 +96,19 @@ export class Words {
       .join('');
   }
 
+  /** The four words of the 128-bit hash. */
+  hashInto(target: Int32Array): void {
+    target[0] = this.h0;
+    target[1] = this.h1;
+    target[2] = this.h2;
+    target[3] = this.h3;
+  }
+
+  /** Index that a journaled write went to; `at` is a mark, and every write moves it by two. */
+  writtenAt(at: Mark): number {
+    return this.journal[at] ?? 0;
+  }
+
   private store(index: number, old: number, value: number): void {
     if (index < this.fixed) this.words[index] = value;
     else {

@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { check } from './check';
 import { serveAdapter } from './dap';
+import { explore } from './explore';
 import { run } from './run';
 import { exitCodes, Refusal, type Terminal } from './terminal';
 
@@ -59,6 +60,7 @@ function commands(terminal: Terminal, end: (code: number) => void): Command {
     .option('--json', 'print one event a line')
     .addHelpText('after', exitCodeHelp)
     .action(async (file, options) => end(await run(file, options, terminal)));
+  addExplore(program, terminal, end);
   program
     .command('check')
     .description('compile files and print what is wrong with them')
@@ -77,6 +79,34 @@ function commands(terminal: Terminal, end: (code: number) => void): Command {
   return program;
 }
 
+function addExplore(program: Command, terminal: Terminal, end: (code: number) => void): void {
+  program
+    .command('explore')
+    .description('search every interleaving of scenarios, and show a shortest way to a violation')
+    .argument('<file...>', 'scenario files')
+    .option('--scenario <name>', 'explore this scenario only')
+    .option('--kernel <name>', 'kernel to run on, instead of the one the scenario names')
+    .addOption(modelsOption())
+    .addOption(
+      new Option('--order <name>', 'breadth-first finds shortest paths; random proves nothing')
+        .choices(['breadth', 'depth', 'random'])
+        .default('breadth'),
+    )
+    .option('--seed <number>', 'seed of the random order', parseSeed, 1)
+    .option('--all', 'go on after the first violation, to list every property that can be violated')
+    .option('--save-trace <file>', 'save the schedule of the violation that is shown')
+    .option('--no-merge-local', 'make a state of every step, those on locals too')
+    .option('--no-merge-guarded', 'make a state of every access to a variable under its lock')
+    .option('--no-clear-dead', 'tell states apart by locals that nobody reads any more')
+    .option('--states <number>', 'states visited at most', parseLimit, 20_000_000)
+    .option('--depth <number>', 'steps of a path at most', parseLimit, 1_000_000)
+    .option('--memory <MiB>', 'memory at most', parseLimit, 2048)
+    .option('--seconds <number>', 'time at most, for each scenario', parseLimit, 300)
+    .option('--json', 'print one verdict a line')
+    .addHelpText('after', exitCodeHelp)
+    .action(async (files, options) => end(await explore(files, options, terminal)));
+}
+
 function modelsOption(): Option {
   const option = new Option('--models <folder>', 'further folder of kernels and drivers (may be repeated)');
   return option.default([], 'none').argParser((value: string, before: string[]) => [...before, value]);
@@ -93,6 +123,11 @@ function parseWidth(text: string): number {
   if (!/^\d{2,3}$/.test(text) || Number(text) < 40) {
     throw new InvalidArgumentError('expected a number of columns from 40 to 999');
   }
+  return Number(text);
+}
+
+function parseLimit(text: string): number {
+  if (!/^[1-9]\d{0,9}$/.test(text)) throw new InvalidArgumentError('expected a whole number from 1 on');
   return Number(text);
 }
 

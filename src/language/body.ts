@@ -189,10 +189,20 @@ export class Body {
     if (isStraight && last) last.isJoined = false;
     else if (this.pending.length > 0) {
       // A block with several ends gets one: a last instruction of the same step.
-      this.emitNext(span, next => ({ op: 'skip', span, joined: false, next }));
-      const skip = this.drafts.at(-1);
-      if (skip) skip.isJoined = false;
+      this.emitStepEnd(span);
     }
+  }
+
+  /** Joins the last instruction to whatever follows it. */
+  joinStep(): void {
+    const last = this.drafts.at(-1);
+    if (last) last.isJoined = true;
+  }
+
+  /** Ends a step that an instruction before it has joined. Takes none of its own. */
+  emitStepEnd(span: Span): void {
+    this.emitNext(span, next => ({ op: 'skip', span, joined: false, next }));
+    this.endStep();
   }
 
   /** Marks the last instruction as the end of its step. */

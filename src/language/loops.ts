@@ -1,11 +1,12 @@
 /** Loops over lists, masks and tables; jumps out of loops; atomic blocks. */
 
+import type { Span } from '../base/span';
 import { accessesInside, accessesOf } from './accesses';
 import type { Body, Label } from './body';
 import { namedType } from './declared-types';
 import { accessContext, checkAccesses, checkReads, emitSet } from './effects';
 import { lowerExpression, lowerTarget } from './expressions';
-import type { AtomicBlock, Break, Continue, ForEntries, ForItems } from './generated/ast';
+import type { AtomicBlock, Block, Break, Continue, ForEntries, ForItems } from './generated/ast';
 import { coerce, lowerCondition } from './operators';
 import { spanOf, spanOfProperty } from './parse';
 import { problems } from './problems';
@@ -131,6 +132,22 @@ export function lowerAtomic(body: Body, node: AtomicBlock): void {
   body.inBlock(() => lowerStatements(body, node.body.statements));
   for (const span of body.waitsAfter(start)) body.unit.problems.push(problems.waitInAtomic(span));
   body.endAtomic(start, spanOf(node));
+  body.isAtomic = false;
+  body.atomicLoops = 0;
+}
+
+/** A block that goes on in the step of the instruction before it: an atomic arm of `select`. */
+export function lowerAtomicBlock(body: Body, block: Block, span: Span): void {
+  if (body.isAtomic) {
+    body.unit.problems.push(problems.nestedAtomic(span));
+    return;
+  }
+  const start = body.position;
+  body.isAtomic = true;
+  body.atomicLoops = body.loops.length;
+  body.inBlock(() => lowerStatements(body, block.statements));
+  for (const wait of body.waitsAfter(start - 1)) body.unit.problems.push(problems.waitInAtomic(wait));
+  body.endAtomic(start, span);
   body.isAtomic = false;
   body.atomicLoops = 0;
 }

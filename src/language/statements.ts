@@ -32,7 +32,7 @@ import type {
   Wait,
   While,
 } from './generated/ast';
-import { lowerAtomic, lowerForEntries, lowerForItems, lowerJump } from './loops';
+import { lowerAtomic, lowerAtomicBlock, lowerForEntries, lowerForItems, lowerJump } from './loops';
 import { coerce, lowerCondition } from './operators';
 import { spanOf, spanOfProperty, textOf } from './parse';
 import { problems } from './problems';
@@ -172,14 +172,24 @@ function lowerWhile(body: Body, node: While): void {
   const head = body.here();
   const condition = lowerGuard(body, node.condition);
   checkReads(body, span, condition);
-  const otherwise = emitBranch(body, condition, span);
+  const isEndless = condition.op === 'const' && condition.value !== 0;
+  const otherwise =
+    isEndless && beginsByWaiting(node.body) ? { at: null } : emitBranch(body, condition, span);
   const exits: Label[] = [];
   body.loops.push({ head, exits });
   lowerNested(body, node.body);
   body.loops.pop();
   body.flowBack(body.takePending(), head);
-  const isEndless = condition.op === 'const' && condition.value !== 0;
   body.flowInto(isEndless ? exits : [otherwise, ...exits]);
+}
+
+/**
+ * Whether a loop's body begins with a `select` or a wait. Of `while (true)` around one nothing is evaluated,
+ * so it is no step: the loop waits where its body does.
+ */
+function beginsByWaiting(node: Statement): boolean {
+  const first = node.$type === 'Block' ? node.statements[0] : node;
+  return first?.$type === 'Select' || first?.$type === 'Wait';
 }
 
 function lowerWait(body: Body, node: Wait): void {
@@ -210,14 +220,21 @@ function lowerSelect(body: Body, node: Select): void {
     }) as const;
   body.emit(span, [], build, true);
   body.noteBranch();
+  const isJoined = node.arms.some(({ isAtomic }) => isAtomic);
+  if (isJoined) body.joinStep();
   const after: Label[] = [];
   for (const { label, arm } of arms) {
     body.flowInto([label]);
-    lowerNested(body, arm.body);
+    if (arm.isAtomic) lowerAtomicBlock(body, arm.body, spanOf(arm));
+    else {
+      if (isJoined) body.emitStepEnd(span);
+      lowerNested(body, arm.body);
+    }
     after.push(...body.takePending());
   }
   if (otherwise && node.otherwise) {
     body.flowInto([otherwise]);
+    if (isJoined) body.emitStepEnd(span);
     lowerNested(body, node.otherwise);
   }
   body.flowInto(after);
@@ -332,7 +349,8 @@ function lowerLocal(body: Body, node: LocalDeclaration): void {
   const place = body.addLocal(node.name, type ?? wordType, spanOfProperty(node, 'name'));
   if (!type) body.declareWrong(node.name);
   else if (right && node.value) emitRight(body, right, place, node.value, span);
-  else emitSet(body, place, constant(0), span);
+  // A frame begins as zeros: what is declared ahead of the first statement needs no step to become 0.
+  else if (body.position > 0) emitSet(body, place, constant(0), span);
 }
 
 function lowerExpressionStatement(body: Body, node: ExpressionStatement): void {

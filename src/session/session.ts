@@ -87,6 +87,7 @@ export class Session {
     this.watched = new Set(wanted.filter(property => !unwatched.has(property)));
     this.breakpoints = new Breakpoints(this);
     this.firstRoots = rootsOf(this);
+    this.keep(this.vm.claims.broken());
   }
 
   /** Steps recorded; more than `position` after a step back. */

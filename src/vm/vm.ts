@@ -15,6 +15,7 @@ import { type Thread, threadsOf } from '../language/threads';
 import { devicesOf } from '../machine/config';
 import { Machine } from '../machine/machine';
 import { agentNote, agentStep } from './agents';
+import { Claims } from './claims';
 import { findDeadlock } from './deadlock';
 import { type Access, compileExpr, readAt } from './expressions';
 import { BLOCKED, compileFunction, type Executor, STAY, SWITCHED } from './instructions';
@@ -54,6 +55,7 @@ export class Vm {
   readonly threads: readonly Thread[];
   readonly layout: StateLayout;
   readonly monitors: Monitors;
+  readonly claims: Claims;
   readonly functions: readonly CompiledFunction[];
   readonly functionIndex: ReadonlyMap<string, number>;
   /** Where calls store their results, by instruction. */
@@ -71,8 +73,11 @@ export class Vm {
   /** Why the step blocked. */
   why: Blocked | null = null;
   limit: string | null = null;
-  private violations: Violation[] = [];
+  /** What the step being made violates. */
+  violations: Violation[] = [];
   private quiet = false;
+  /** Whether there are claims to judge; not while the initial state is built. */
+  private judging = false;
 
   constructor(readonly program: Program) {
     const layout = new Layout();
@@ -95,14 +100,15 @@ export class Vm {
     const functions = Object.values(program.functions);
     this.functionIndex = new Map(functions.map((fn, index) => [fn.key, index]));
     this.functions = functions.map((fn, index) => ({ index, fn, code: compileFunction(this, fn) }));
+    this.claims = new Claims(this);
     this.initialise();
+    this.judging = this.claims.count > 0;
   }
 
   /** Tries one step of a thread. Only a result of `stepped` has written anything. */
   step(thread: number, choice: number): StepResult {
     const mark = this.words.mark();
-    this.begin(thread, choice);
-    const status = this.advance(thread);
+    const status = this.tryStep(thread, choice);
     if (status === 'stepped') {
       if (this.sink !== undefined && !this.quiet)
         for (const violation of this.violations) this.sink({ type: 'violation', violation });
@@ -112,6 +118,19 @@ export class Vm {
     }
     const { choices, choiceNames, violations, limit } = this;
     return { status, choices, choiceNames, violations, limit };
+  }
+
+  /**
+   * As `step`, for those who make millions: what came of it is left in `choices`, `why`, `violations` and
+   * `limit`. A step that could not be made may have written something; the caller takes it back.
+   */
+  tryStep(thread: number, choice: number): StepResult['status'] {
+    this.begin(thread, choice);
+    if (!this.judging) return this.advance(thread);
+    this.claims.note();
+    const status = this.advance(thread);
+    if (status === 'stepped') this.claims.judge(thread);
+    return status;
   }
 
   /** The frames of a thread, innermost first; a hardware agent has one that says what it does. */
@@ -238,14 +257,14 @@ export class Vm {
     this.choiceNames = null;
     this.why = null;
     this.limit = null;
-    this.violations = [];
+    if (this.violations.length > 0) this.violations = [];
     if (this.sink !== undefined && !this.quiet) {
       const { sink } = this;
       this.machine.sink = event => {
         const place = event.type === 'store-entry' ? placeOfSlot(this, event.frame, event.slot) : null;
         sink({ type: 'machine', thread: this.thread, event, place });
       };
-    } else this.machine.sink = undefined;
+    } else if (this.machine.sink !== undefined) this.machine.sink = undefined;
   }
 
   private advance(thread: number): StepResult['status'] {

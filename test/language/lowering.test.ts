@@ -210,3 +210,36 @@ test('a function parameter makes a copy for each use', () => {
   });
   expect(Object.keys(program.functions)).not.toContain('walk');
 });
+
+test('what says nothing is no step: a first declaration without a value, a loop around a wait', () => {
+  expect(
+    listingOf('var i: int 0..7; while (true) { wait until (n == 1); i = 2; var k: int 0..7; }'),
+  ).toMatchInlineSnapshot(`
+    "0 sleep until (n == 1) -> 1
+    1 i = 2 -> 2
+    2 k = 0 -> 0
+    3 return 0"
+  `);
+});
+
+test('an atomic arm of a select goes on in its step, the others do not', () => {
+  expect(
+    listingOf('select { atomic when (n == 1) { n = 2; n = 3; } when (n == 2) { n = 4; } else { n = 5; } }'),
+  ).toMatchInlineSnapshot(`
+    "0+ select (n == 1) -> 1 | (n == 2) -> 3 else 5
+    1+ n = 2 -> 2
+    2 n = 3 -> 7
+    3 skip -> 4
+    4 n = 4 -> 7
+    5 skip -> 6
+    6 n = 5 -> 7
+    7 return 0"
+  `);
+  expect(listingOf('select { atomic when (n == 1) { } when (n == 2) { n = 4; } }')).toMatchInlineSnapshot(`
+    "0+ select (n == 1) -> 1 | (n == 2) -> 2 else null
+    1 skip -> 4
+    2 skip -> 3
+    3 n = 4 -> 4
+    4 return 0"
+  `);
+});

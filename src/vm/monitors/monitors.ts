@@ -24,6 +24,12 @@ import { Subscribers } from './subscribers';
  */
 const START = '__mmu_notifier_invalidate_range_start';
 const END = '__mmu_notifier_invalidate_range_end';
+/** Kernel functions after whose return one subscriber, or all of an address space, are gone. */
+const UNREGISTER = 'mmu_notifier_unregister';
+const RELEASE = '__mmu_notifier_release';
+
+/** Functions whose entry or return is judged by their name. A search makes a state of each. */
+export const judgedFunctions: ReadonlySet<string> = new Set([START, END, UNREGISTER, RELEASE]);
 
 /** All monitors of a vm. */
 export class Monitors implements MachineHooks {
@@ -74,8 +80,8 @@ export class Monitors implements MachineHooks {
   leaving(thread: number, fn: FunctionCode, frame: number): void {
     this.operations.leaving(thread, frame);
     const first = this.vm.words.get(frame + FRAME_HEADER);
-    if (fn.name === 'mmu_notifier_unregister') this.gone(first);
-    if (fn.name === '__mmu_notifier_release') this.subscribers.releaseAllOf(first);
+    if (fn.name === UNREGISTER) this.gone(first);
+    if (fn.name === RELEASE) this.subscribers.releaseAllOf(first);
     if (fn.role !== 'callback' || fn.callback === null) return;
     const [subscriber] = this.callbackArguments(fn, frame);
     this.tellCallback('callback-return', thread, fn, frame);

@@ -1,0 +1,185 @@
+/**
+ * Every interleaving of a scenario: starts a search, and says what its outcome is worth.
+ *
+ * What was searched is what the machine does with caches that fill when an access asks them to and drop
+ * nothing but what they must. Real caches also fill on speculation and drop entries whenever they like. So
+ * where there is a page table that a cache could have read, a search without violation is no proof, and its
+ * verdict is `incomplete`.
+ */
+import type { FunctionCode, Program } from '../language/program';
+import { BreadthFirst } from './breadth-first';
+import { DepthFirst } from './depth-first';
+import { RandomWalk } from './random-walk';
+import type { Finding, Progress, Search, SearchOptions } from './search';
+import { omissionOdds } from './visited';
+
+/** What a search says about a scenario. */
+export interface Outcome {
+  readonly verdict: 'holds' | 'violated' | 'incomplete';
+  /** Why the search is not a proof; null where it is one, or where there is a violation. */
+  readonly incomplete: string | null;
+  readonly findings: readonly Finding[];
+  /** Whether this is what the scenario expects: 0 as expected, 1 differs, 3 not known. */
+  readonly exitCode: 0 | 1 | 3;
+  /** One sentence about `exitCode`. */
+  readonly text: string;
+  /** What the verdict rests on, a sentence each. */
+  readonly assumptions: readonly string[];
+}
+
+/** Starts a search of a program. Throws `SetupError` if the initial state cannot be built. */
+export function startSearch(program: Program, options: SearchOptions): Search {
+  return options.reductions.guarded ? new GuardedSearch(program, options) : plainSearch(program, options);
+}
+
+/**
+ * A search that merges accesses under their lock, which is right as long as nobody makes one without it.
+ * Once a data race was found, it begins again without that merging.
+ */
+class GuardedSearch implements Search {
+  private search: Search;
+  private isGuarded = true;
+
+  constructor(
+    private readonly program: Program,
+    private readonly options: SearchOptions,
+  ) {
+    this.search = plainSearch(program, options);
+  }
+
+  get progress(): Progress {
+    return this.search.progress;
+  }
+
+  advance(states: number): boolean {
+    const isOver = this.search.advance(states);
+    const isRace = this.progress.findings.some(({ violation }) => violation.property === 'data-race');
+    if (!this.isGuarded || !isRace) return isOver;
+    const reductions = { ...this.options.reductions, guarded: false };
+    this.search = plainSearch(this.program, { ...this.options, reductions });
+    this.isGuarded = false;
+    return false;
+  }
+}
+
+function plainSearch(program: Program, options: SearchOptions): Search {
+  switch (options.order) {
+    case 'breadth':
+      return new BreadthFirst(program, options);
+    case 'depth':
+      return new DepthFirst(program, options);
+    case 'random':
+      return new RandomWalk(program, options);
+  }
+}
+
+/** The outcome of a search that is over. */
+export function outcomeOf(program: Program, { progress }: Search): Outcome {
+  const isWhole = progress.complete && progress.limit === null;
+  const never = isWhole ? neverWitnessed(program, progress) : [];
+  const findings = [...progress.findings, ...never];
+  const incomplete = findings.length > 0 ? null : whyIncomplete(program, progress);
+  const verdict = findings.length > 0 ? 'violated' : incomplete === null ? 'holds' : 'incomplete';
+  return {
+    verdict,
+    incomplete,
+    findings,
+    ...compare(program, progress, findings, incomplete),
+    assumptions: assumptionsOf(program, progress),
+  };
+}
+
+/** A `sometimes` that holds in no state. */
+function neverWitnessed({ scenario }: Program, progress: Progress): Finding[] {
+  if (scenario.unwatched.some(({ property }) => property === 'assertion')) return [];
+  const missing = progress.vm.claims.sometimes.filter((_, index) => !progress.witnessed[index]);
+  return missing.map(violation => ({ violation, path: null }));
+}
+
+function whyIncomplete(program: Program, progress: Progress): string | null {
+  if (progress.limit !== null) return progress.limit;
+  if (!progress.complete) return 'the search was ended before all states were visited';
+  return hasTranslations(program) ? 'caches that fill on speculation or evict were not searched' : null;
+}
+
+function compare(
+  program: Program,
+  progress: Progress,
+  findings: readonly Finding[],
+  incomplete: string | null,
+): Pick<Outcome, 'exitCode' | 'text'> {
+  const { kernel, scenario } = program;
+  const found = [...new Set(findings.map(({ violation }) => violation.property))];
+  const list = found.join(', ');
+  const expected = kernel === scenario.kernel ? scenario.expect : null;
+  if (incomplete !== null) {
+    const seen =
+      progress.complete && progress.limit === null
+        ? 'no violation in any interleaving with fills on demand'
+        : 'no violation was found';
+    return { exitCode: 3, text: `incomplete: ${seen}, but ${incomplete}` };
+  }
+  if (expected === null) {
+    const text = found.length > 0 ? `violated: ${list}` : 'holds';
+    return { exitCode: 0, text: `${text} (the scenario does not say what it expects)` };
+  }
+  if (expected.verdict === 'holds') {
+    if (found.length > 0) return { exitCode: 1, text: `violated: ${list}; expected that all holds` };
+    return { exitCode: 0, text: 'holds, as expected' };
+  }
+  const missing = expected.properties.filter(id => !found.some(property => property === id));
+  if (missing.length === 0) return { exitCode: 0, text: `violated: ${list}, as expected` };
+  const also = found.length > 0 ? `; violated: ${list}` : '';
+  const missed = `${missing.join(', ')} was not violated, though expected${also}`;
+  const why = whyIncomplete(program, progress);
+  return why === null
+    ? { exitCode: 1, text: missed }
+    : { exitCode: 3, text: `incomplete: ${missed}; ${why}` };
+}
+
+/** What every verdict rests on. */
+function assumptionsOf(program: Program, progress: Progress): string[] {
+  const { options, states } = progress;
+  const assumptions = ['execution is sequentially consistent: bugs of missing barriers are not seen'];
+  if (hasTranslations(program))
+    assumptions.push('caches fill on demand only and evict nothing unless full: no speculation');
+  if (options.order !== 'random') {
+    const odds = omissionOdds(states).toExponential(1);
+    assumptions.push(`states are told apart by 128-bit hashes: odds of an omission below ${odds}`);
+  }
+  const merged = [
+    ...(options.reductions.local ? ['steps on locals are merged'] : []),
+    ...(options.reductions.local && options.reductions.guarded
+      ? ['accesses under their lock are merged']
+      : []),
+  ];
+  if (options.reductions.deadLocals) merged.push('locals that are not read any more do not count');
+  assumptions.push(...merged);
+  for (const { property, reason } of program.scenario.unwatched)
+    assumptions.push(`${property} is not watched: ${reason}`);
+  return assumptions;
+}
+
+/** What stores a page-table entry or goes through one. */
+const translating = new Set([
+  'cmpxchg_entry',
+  'dma_read',
+  'dma_write',
+  'load',
+  'set_entry',
+  'set_gcr3',
+  'store',
+]);
+
+/** Whether there is anything a cache could hold: an entry, or an access that asks for one. */
+function hasTranslations(program: Program): boolean {
+  if (program.scenario.mappings.length > 0) return true;
+  return Object.values(program.functions).some(fn => usesTranslations(fn));
+}
+
+/** Looks for the names wherever they stand in a statement. A variable of such a name counts too: no harm. */
+function usesTranslations(fn: FunctionCode): boolean {
+  return [...JSON.stringify(fn.code).matchAll(/"name":"(\w+)"/g)].some(([, name]) =>
+    translating.has(name ?? ''),
+  );
+}

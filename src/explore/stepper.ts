@@ -1,0 +1,94 @@
+/**
+ * Steps of a search: a step of the vm, and the movers after it in the same go. What they leave out are
+ * states in which a thread is about to do something that no other thread can tell from being done.
+ */
+
+import { FRAME_HEADER, THREAD } from '../vm/layout';
+import type { StepResult, Violation } from '../vm/types';
+import type { Vm } from '../vm/vm';
+import { type DeadLocals, deadLocalsOf } from './dead-locals';
+import { MOVER, moversOf, type Reductions, returnsToLocal } from './movers';
+
+/** Makes steps of a search on a vm. */
+export class Stepper {
+  /** What the step made last violates, and the limit it reached. */
+  violations: readonly Violation[] = [];
+  limit: string | null = null;
+  /** Choices that the step tried last offers. */
+  choices = 1;
+  /** Steps of the vm it took. */
+  length = 0;
+  private readonly movers: readonly Uint8Array[];
+  private readonly merges: boolean;
+  private readonly dead: readonly DeadLocals[] | null;
+
+  constructor(
+    readonly vm: Vm,
+    reductions: Reductions,
+  ) {
+    this.movers = moversOf(vm.program, reductions);
+    this.dead = reductions.deadLocals ? deadLocalsOf(vm.program) : null;
+    this.merges = this.movers.some(code => code.some(each => each !== MOVER.none));
+  }
+
+  /** Tries a step of a thread. When it could not be made, the caller takes back what was written. */
+  step(thread: number, choice: number): StepResult['status'] {
+    const { vm } = this;
+    const status = vm.tryStep(thread, choice);
+    this.choices = vm.choices;
+    this.violations = vm.violations;
+    this.limit = vm.limit;
+    this.length = 1;
+    if (status === 'stepped' && this.limit === null) {
+      if (this.merges) this.follow(thread);
+      if (this.dead !== null) this.clear(thread, this.dead);
+    }
+    return status;
+  }
+
+  /** Sets what is dead in the innermost frame of a thread to 0. */
+  private clear(thread: number, dead: readonly DeadLocals[]): void {
+    const { words } = this.vm;
+    const base = this.vm.threadBase(thread);
+    const top = words.get(base + THREAD.top);
+    if (top === 0) return;
+    const frame = base + THREAD.words + top - 1;
+    const slots = dead[words.get(frame) - 1]?.[words.get(frame + 1)] ?? [];
+    for (let at = 0; at < slots.length; at++) words.put(frame + FRAME_HEADER + (slots[at] ?? 0), 0);
+  }
+
+  /** Makes the movers that follow, up to a loop's way back. */
+  private follow(thread: number): void {
+    const { vm } = this;
+    const { words } = vm;
+    const base = vm.threadBase(thread);
+    for (;;) {
+      const top = words.get(base + THREAD.top);
+      if (top === 0) return;
+      const frame = base + THREAD.words + top - 1;
+      const pc = words.get(frame + 1);
+      const mover = this.movers[words.get(frame) - 1]?.[pc] ?? MOVER.none;
+      if (mover === MOVER.none) return;
+      if (mover === MOVER.return && !this.returnsAlone(base, frame)) return;
+      const status = vm.tryStep(thread, 0);
+      if (status !== 'stepped') return;
+      this.length++;
+      if (vm.violations.length > 0) this.violations = [...this.violations, ...vm.violations];
+      if (vm.limit !== null) {
+        this.limit = vm.limit;
+        return;
+      }
+      if (mover === MOVER.within && words.get(frame + 1) <= pc) return;
+    }
+  }
+
+  /** Whether the frame was called by code that takes the result in a local. */
+  private returnsAlone(base: number, frame: number): boolean {
+    const { vm } = this;
+    const caller = vm.words.get(frame + 2);
+    if (caller === 0) return false;
+    const at = base + THREAD.words + caller - 1;
+    const instruction = vm.functions[vm.words.get(at) - 1]?.fn.code[vm.words.get(at + 1)];
+    return instruction !== undefined && returnsToLocal(instruction);
+  }
+}

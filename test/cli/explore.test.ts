@@ -1,0 +1,96 @@
+/** `shootdown explore`: what it prints, and what its exit codes mean. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { shootdown } from './run-command-line';
+
+const folder = mkdtempSync(join(tmpdir(), 'shootdown-explore-'));
+const early = 'scenarios/start-is-too-early.mmu';
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test('a violation is shown as lanes, explained, and saved as a schedule that replays to it', async () => {
+  const saved = join(folder, 'early.schedule');
+  const { code, out, err } = await shootdown('explore', early, '--save-trace', saved);
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  expect(out).toMatch(/^start_is_too_early on linux-3.18, \d+ steps\n/);
+  expect(out).toMatch(/filled: the ATC of gpu took A \+ 1 page/);
+  expect(out).toMatch(/\n {2}use-after-free in \d+ steps \(above\): /);
+  expect(out).toMatch(/\d+ states, [\d,]+ transitions, depth \d+/);
+  expect(readFileSync(saved, 'utf8')).toContain('shootdown schedule 1');
+  const replayed = await shootdown('run', early, '--trace', saved);
+  expect(replayed.code).toBe(0);
+  expect(replayed.out).toContain('violated: use-after-free, as expected');
+});
+
+test('one verdict a line with --json', async () => {
+  const { code, out } = await shootdown('explore', '--json', early, 'scenarios/parallel-dontneed.mmu');
+  expect(code).toBe(0);
+  const [first, second, ...rest] = out
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line));
+  expect(rest).toEqual([]);
+  expect(first).toMatchObject({
+    scenario: 'start_is_too_early',
+    kernel: 'linux-3.18',
+    verdict: 'violated',
+    violations: ['use-after-free'],
+    states: expect.any(Number),
+    transitions: expect.any(Number),
+    depth: expect.any(Number),
+    seconds: expect.any(Number),
+    incomplete: null,
+    trace: expect.stringContaining('kernel linux-3.18'),
+  });
+  expect(first.assumptions.join()).toContain('sequentially consistent');
+  expect(second).toMatchObject({ scenario: 'parallel_dontneed', violations: ['stale-after-return'] });
+});
+
+test('searched with caches that fill on demand only, a scenario that holds is incomplete', async () => {
+  const { code, out } = await shootdown('explore', '--json', 'scenarios/device-without-ats.mmu');
+  expect(code).toBe(3);
+  expect(JSON.parse(out)).toMatchObject({ verdict: 'incomplete', violations: [], trace: null });
+  expect(JSON.parse(out).incomplete).toContain('speculation');
+});
+
+test('a limit that is reached is named, with what remained', async () => {
+  const { code, out } = await shootdown('explore', early, '--states', '1000');
+  expect(code).toBe(3);
+  expect(out).toContain('1000 states were visited, and there are more (statesMax)');
+  expect(out).toMatch(/\d+ states were not expanded/);
+});
+
+test('what cannot be read or compiled is refused, and the rest explored', async () => {
+  expect((await shootdown('explore', 'nowhere.mmu')).code).toBe(2);
+  expect((await shootdown('explore', early, '--scenario', 'nothing')).code).toBe(2);
+  expect((await shootdown('explore', early, '--states', 'many')).code).toBe(2);
+  const broken = join(folder, 'broken.mmu');
+  writeFileSync(broken, 'scenario x { kernel linux-3.18  task t0 in Q on cpu 0 { skip; } }');
+  const { code, out, err } = await shootdown('explore', '--json', broken, early);
+  expect({ code, lines: out.trimEnd().split('\n').length }).toEqual({ code: 2, lines: 1 });
+  expect(err).toContain('broken.mmu:1:');
+});
+
+const unreduced = ['--no-merge-local', '--no-merge-guarded', '--no-clear-dead'];
+
+test.each(['start-is-too-early', 'second-binding-goes-on', 'device-without-ats'])(
+  '%s: reductions change no verdict, and leave out states',
+  async name => {
+    const search = async (...options: string[]) => {
+      const { code, out } = await shootdown(
+        'explore',
+        '--json',
+        '--all',
+        ...options,
+        `scenarios/${name}.mmu`,
+      );
+      const { states, verdict, violations } = JSON.parse(out);
+      return { states, said: { code, verdict, violations: violations.sort() } };
+    };
+    const [reduced, whole] = [await search(), await search(...unreduced)];
+    expect(reduced.said).toEqual(whole.said);
+    expect(reduced.states).toBeLessThan(whole.states / 2);
+  },
+);
