@@ -17,8 +17,9 @@ import { registerShippedFiles } from './shipped-files';
 import { registerTree } from './tree-view';
 
 /** Called by VS Code when a scenario is opened, debugged, or is somewhere in the workspace. */
-export function activate({ extensionUri, subscriptions }: vscode.ExtensionContext): void {
+export function activate({ extensionUri, globalState, subscriptions }: vscode.ExtensionContext): void {
   const sessions = new Sessions();
+  const views = { sessions, memory: globalState };
   subscriptions.push(
     sessions,
     registerDebugAdapter(extensionUri),
@@ -30,9 +31,9 @@ export function activate({ extensionUri, subscriptions }: vscode.ExtensionContex
     registerReverseCommands(),
     registerNewScenario(),
     registerShippedFiles(extensionUri),
-    registerTree('shootdown.pageTables', 'shootdown/pageTables', sessions),
-    registerTree('shootdown.tlbs', 'shootdown/tlbs', sessions),
-    registerTree('shootdown.callbacks', 'shootdown/callbacks', sessions),
+    registerTree('shootdown.pageTables', 'shootdown/pageTables', views),
+    registerTree('shootdown.tlbs', 'shootdown/tlbs', views),
+    registerTree('shootdown.callbacks', 'shootdown/callbacks', views),
     registerOrigin(sessions),
   );
   // The views are of no use to somebody who debugs another language, so they come with the extension only.

@@ -19,7 +19,6 @@ export class Sessions implements vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<void>();
   readonly #stopped = new Set<vscode.DebugSession>();
   readonly #disposables: vscode.Disposable[];
-  #isShown = false;
 
   /** A session stopped (also after a step back) or ended. */
   readonly onDidChange = this.#changed.event;
@@ -59,12 +58,8 @@ export class Sessions implements vscode.Disposable {
     this.#tell();
   }
 
-  /** The first stop in a window opens the side bar of the views; then the user decides. */
+  /** VS Code opens the view of a debugger at breakpoints only; a violation is as good a reason. */
   async #show(reason: string): Promise<void> {
-    const isFirst = !this.#isShown;
-    this.#isShown = true;
-    if (isFirst) await vscode.commands.executeCommand('shootdown.pageTables.focus', { preserveFocus: true });
-    // VS Code opens the view of a debugger at breakpoints only; a violation is as good a reason.
     const open = vscode.workspace.getConfiguration('debug').get('openDebug');
     if (reason === 'breakpoint' || open !== 'openOnDebugBreak') return;
     await vscode.commands.executeCommand('workbench.view.debug');

@@ -1,4 +1,4 @@
-/** The three trees beside the editor. They keep nothing: each refresh asks the sessions. */
+/** The three trees in the Run and Debug side bar. They keep nothing: each refresh asks the sessions. */
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { TreeNode, TreeRequest, TreeResponse } from '../view/tree';
@@ -10,21 +10,42 @@ type Row =
   | { readonly kind: 'scenario'; readonly session: vscode.DebugSession; readonly key: string }
   | { readonly kind: 'node'; readonly node: TreeNode; readonly key: string };
 
-/** Shows the tree that answers `request` as the view of this id. */
-export function registerTree(id: string, request: TreeRequest, sessions: Sessions): vscode.Disposable {
+/** Shows the tree that answers `request` as the view of this id; `memory` outlives the window. */
+export function registerTree(
+  id: string,
+  request: TreeRequest,
+  { sessions, memory }: { sessions: Sessions; memory: vscode.Memento },
+): vscode.Disposable {
   const changed = new vscode.EventEmitter<undefined>();
   const treeDataProvider: vscode.TreeDataProvider<Row> = {
     onDidChangeTreeData: changed.event,
     getTreeItem: row => (row.kind === 'node' ? treeItem(row.node, row.key) : scenarioItem(row)),
     getChildren: row => (row ? childRows(row, request) : scenarioRows(sessions)),
+    // Only scenarios are ever revealed, and they are at the top.
+    getParent: () => undefined,
   };
   const view = vscode.window.createTreeView(id, { treeDataProvider, showCollapseAll: true });
-  const watch = sessions.onDidChange(() => changed.fire(undefined));
+  const watch = sessions.onDidChange(() => {
+    changed.fire(undefined);
+    showOnce(view, scenarioRows(sessions)[0], memory);
+  });
   // VS Code may lose children that it asks for while a view appears.
   const appear = view.onDidChangeVisibility(({ visible }) => {
     if (visible) changed.fire(undefined);
   });
   return vscode.Disposable.from(view, watch, appear, changed);
+}
+
+/** VS Code adds views to this side bar closed; the first stop ever opens them, and then the user decides. */
+async function showOnce(
+  view: vscode.TreeView<Row>,
+  row: Row | undefined,
+  memory: vscode.Memento,
+): Promise<void> {
+  const key = `shown ${view.title}`;
+  if (!row || memory.get(key)) return;
+  await memory.update(key, true);
+  await view.reveal(row, { select: false, focus: false, expand: true });
 }
 
 /** Keys come from the scenario, not the session, so that a second run opens what the first had open. */

@@ -78,7 +78,7 @@ async function widenSideBar(page: Page): Promise<void> {
   const edge = box.x + box.width;
   await page.mouse.move(edge, box.y + 500);
   await page.mouse.down();
-  await page.mouse.move(edge + 90, box.y + 500, { steps: 4 });
+  await page.mouse.move(edge + 150, box.y + 500, { steps: 4 });
   await page.mouse.up();
 }
 

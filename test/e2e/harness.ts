@@ -72,24 +72,6 @@ export async function readStop({ page }: Editor): Promise<Stop> {
   };
 }
 
-/** Widens the side bar beyond the editor by dragging its edge, and moves the mouse out of the way. */
-export async function widenViews({ page }: Editor): Promise<void> {
-  const bar = await page.locator('.part.auxiliarybar').boundingBox();
-  if (!bar) throw new Error('the editor has no second side bar');
-  const edges = await Promise.all(
-    (await page.locator('.monaco-sash.vertical:visible').all()).map(sash => sash.boundingBox()),
-  );
-  const distance = (x: number) => Math.abs(x - bar.x);
-  const [x = bar.x] = edges
-    .flatMap(edge => (edge && edge.height > 500 ? [edge.x + edge.width / 2] : []))
-    .sort((a, b) => distance(a) - distance(b));
-  await page.mouse.move(x, bar.y + 500);
-  await page.mouse.down();
-  await page.mouse.move(x - 110, bar.y + 500, { steps: 4 });
-  await page.mouse.up();
-  await page.mouse.move(x - 300, bar.y + 700);
-}
-
 /** Gives a thread of the call stack the focus, so that steps are its own. */
 export async function focusThread(editor: Editor, name: string): Promise<void> {
   await showPanes(editor, 'Call Stack');
@@ -110,11 +92,11 @@ export async function showContainer({ page }: Editor, title: string): Promise<vo
 }
 
 /**
- * Unfolds these panes of the side bars and folds all others away. Rows that are scrolled out of sight are not
+ * Unfolds these panes of the side bar and folds all others away. Rows that are scrolled out of sight are not
  * in the page, so what is to be read needs the height.
  */
 export async function showPanes({ page }: Editor, ...titles: string[]): Promise<void> {
-  const headers = page.locator(':is(.part.sidebar, .part.auxiliarybar) .pane-header:visible');
+  const headers = page.locator('.part.sidebar .pane-header:visible');
   for (const header of await headers.all()) {
     const name = (await header.getAttribute('aria-label')) ?? '';
     const isOpen = (await header.getAttribute('aria-expanded')) === 'true';

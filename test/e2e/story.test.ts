@@ -16,7 +16,6 @@ import {
   startDebugging,
   stopDebugging,
   waitForStop,
-  widenViews,
 } from './harness';
 
 let editor: Editor;
@@ -61,15 +60,7 @@ test('flushing in invalidate_range_start is too early: the run ends in a use aft
     'an exception',
   );
   expect(text).toContain('use-after-free');
-  // All views are in sight, without arranging anything.
-  for (const title of panes)
-    await poll(
-      () => readRows(editor, title),
-      rows => rows.length > 1,
-      `the state in '${title}'`,
-    );
-  await widenViews(editor);
-  await screenshot(editor, '1-use-after-free');
+  await picture('1-use-after-free');
   await readPane(editor, 'TLBs', rows => rows.some(row => /^ATC.*1 stale/.test(row)));
 
   await showPanes(editor, 'Call Stack');

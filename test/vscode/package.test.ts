@@ -26,7 +26,7 @@ test('every command is registered, and every menu names one', () => {
 });
 
 test('every view shows the tree of a request', () => {
-  const views: string[] = contributes.views.shootdown.map(({ id }: { id: string }) => id);
+  const views: string[] = contributes.views.debug.map(({ id }: { id: string }) => id);
   expect(views.map(id => id.replace('shootdown.', 'shootdown/'))).toEqual([...treeRequests]);
   for (const id of views) expect(code).toContain(`registerTree('${id}', '${id.replace('.', '/')}'`);
 });
