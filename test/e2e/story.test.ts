@@ -61,7 +61,13 @@ test('flushing in invalidate_range_start is too early: the run ends in a use aft
   );
   expect(text).toContain('use-after-free');
   await picture('1-use-after-free');
-  await readPane(editor, 'TLBs', rows => rows.some(row => /^ATC.*1 stale/.test(row)));
+  await showPanes(editor, 'Call Stack', 'TLBs');
+  await poll(
+    () => readRows(editor, 'TLBs'),
+    rows => rows.some(row => /^ATC.*1 stale/.test(row)),
+    'a stale entry in the ATC',
+  );
+  await screenshot(editor, '1-stale-entries');
 
   await showPanes(editor, 'Call Stack');
   const isViolated = (thread: string) => /use-after-free/i.test(thread);
