@@ -34,6 +34,10 @@ async function startInBrowser() {
   const server = await timed('starting code-server', () => serve({ profile, folder: scenarios, password }));
   const end = () => server.stop();
   process.on('SIGINT', end).on('SIGTERM', end);
+  // npm does not pass on the signal that ends it: whoever started this is gone when the parent is another.
+  const parent = process.ppid;
+  const watch = setInterval(() => process.ppid !== parent && end(), 1000);
+  watch.unref();
   console.log(`\n  ${server.address}\n  password: ${password}\n`);
   if (isCheck) {
     await logIn(server.origin, password).finally(end);
