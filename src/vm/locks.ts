@@ -19,98 +19,106 @@ export function holds(vm: Vm, type: Type, index: number, thread: number, write: 
 }
 
 /** Takes a spinlock or mutex; blocks the step if it is held. */
-export function lock(vm: Vm, index: number, name: string, how: 'spin' | 'mutex'): void {
+export function lock(vm: Vm, index: number, how: 'spin' | 'mutex'): void {
   const holder = vm.words.get(index);
   if (holder !== 0) {
-    vm.block(`waits for ${name}, held by ${threadName(vm, holder - 1)}`, [holder - 1]);
+    vm.block(`waits for ${lockName(vm, index)}, held by ${threadName(vm, holder - 1)}`, [holder - 1]);
     return;
   }
   vm.words.put(index, vm.thread + 1);
   if (how === 'spin') addTo(vm, THREAD.atomic, 1);
-  vm.emit({ type: 'lock', thread: vm.thread, lock: name, how });
+  tell(vm, 'lock', index, how);
 }
 
 /** Releases a spinlock or mutex; a finding if the thread does not hold it. */
-export function unlock(vm: Vm, index: number, name: string, how: 'spin' | 'mutex'): void {
+export function unlock(vm: Vm, index: number, how: 'spin' | 'mutex'): void {
   if (vm.words.get(index) !== vm.thread + 1) {
-    vm.violate('assertion', `${name} is released by a thread that does not hold it`);
+    vm.violate('assertion', `${lockName(vm, index)} is released by a thread that does not hold it`);
     return;
   }
   vm.words.put(index, 0);
   if (how === 'spin') addTo(vm, THREAD.atomic, -1);
-  vm.emit({ type: 'unlock', thread: vm.thread, lock: name, how });
+  tell(vm, 'unlock', index, how);
 }
 
 /** Takes a rw_semaphore for read; false if a writer holds it. */
-export function tryRead(vm: Vm, index: number, name: string): boolean {
+export function tryRead(vm: Vm, index: number): boolean {
   const bit = 1 << vm.thread;
   if (vm.words.get(index) !== 0) return false;
   if ((vm.words.get(index + 1) & bit) !== 0) {
     vm.violate(
       'deadlock',
-      `${name} is taken for read twice by one thread: a writer in between would block it for ever`,
+      `${lockName(vm, index)} is taken for read twice by one thread: a writer in between would block it for ever`,
     );
     return true;
   }
   vm.words.put(index + 1, vm.words.get(index + 1) | bit);
-  vm.emit({ type: 'lock', thread: vm.thread, lock: name, how: 'read' });
+  tell(vm, 'lock', index, 'read');
   return true;
 }
 
 /** Takes a rw_semaphore for read; blocks the step while a writer holds it. */
-export function downRead(vm: Vm, index: number, name: string): void {
-  if (tryRead(vm, index, name)) return;
+export function downRead(vm: Vm, index: number): void {
+  if (tryRead(vm, index)) return;
   const writer = vm.words.get(index) - 1;
-  vm.block(`waits for ${name} for read, held for write by ${threadName(vm, writer)}`, [writer]);
+  vm.block(`waits for ${lockName(vm, index)} for read, held for write by ${threadName(vm, writer)}`, [
+    writer,
+  ]);
 }
 
 /** Takes a rw_semaphore for write; blocks the step while anybody holds it. */
-export function downWrite(vm: Vm, index: number, name: string): void {
+export function downWrite(vm: Vm, index: number): void {
   const holders = holdersOf(vm, index);
   if (holders.length > 0) {
     vm.block(
-      `waits for ${name} for write, held by ${holders.map(id => threadName(vm, id)).join(', ')}`,
+      `waits for ${lockName(vm, index)} for write, held by ${holders.map(id => threadName(vm, id)).join(', ')}`,
       holders,
     );
     return;
   }
   vm.words.put(index, vm.thread + 1);
-  vm.emit({ type: 'lock', thread: vm.thread, lock: name, how: 'write' });
+  tell(vm, 'lock', index, 'write');
 }
 
 /** Releases a rw_semaphore held for read. */
-export function upRead(vm: Vm, index: number, name: string): void {
+export function upRead(vm: Vm, index: number): void {
   const bit = 1 << vm.thread;
   if ((vm.words.get(index + 1) & bit) === 0) {
-    vm.violate('assertion', `${name} is released for read by a thread that does not hold it so`);
+    vm.violate(
+      'assertion',
+      `${lockName(vm, index)} is released for read by a thread that does not hold it so`,
+    );
     return;
   }
   vm.words.put(index + 1, vm.words.get(index + 1) & ~bit);
-  vm.emit({ type: 'unlock', thread: vm.thread, lock: name, how: 'read' });
+  tell(vm, 'unlock', index, 'read');
 }
 
 /** Releases a rw_semaphore held for write; `downgrade` keeps it for read. */
-export function upWrite(vm: Vm, index: number, name: string, downgrade: boolean): void {
+export function upWrite(vm: Vm, index: number, downgrade: boolean): void {
   if (vm.words.get(index) !== vm.thread + 1) {
-    vm.violate('assertion', `${name} is released for write by a thread that does not hold it so`);
+    vm.violate(
+      'assertion',
+      `${lockName(vm, index)} is released for write by a thread that does not hold it so`,
+    );
     return;
   }
   vm.words.put(index, 0);
   if (downgrade) vm.words.put(index + 1, vm.words.get(index + 1) | (1 << vm.thread));
-  vm.emit({ type: 'unlock', thread: vm.thread, lock: name, how: 'write' });
+  tell(vm, 'unlock', index, 'write');
 }
 
 /** Enters or leaves (`by` is 1 or -1) an SRCU read section; leaving may end the grace periods of others. */
-export function srcuRead(vm: Vm, index: number, name: string, by: 1 | -1): void {
+export function srcuRead(vm: Vm, index: number, by: 1 | -1): void {
   const word = index + (vm.thread >>> 3);
   const shift = (vm.thread & 7) * 4;
   const nested = (vm.words.get(word) >>> shift) & 15;
   if (nested + by < 0 || nested + by > 15) {
-    vm.violate('assertion', `${name}: read sections of one thread nest ${nested + by} deep`);
+    vm.violate('assertion', `${lockName(vm, index)}: read sections of one thread nest ${nested + by} deep`);
     return;
   }
   vm.words.put(word, vm.words.get(word) + by * 2 ** shift);
-  vm.emit({ type: by > 0 ? 'lock' : 'unlock', thread: vm.thread, lock: name, how: 'srcu' });
+  tell(vm, by > 0 ? 'lock' : 'unlock', index, 'srcu');
   if (nested + by > 0) return;
   for (const thread of vm.threads) {
     const base = vm.threadBase(thread.id);
@@ -123,7 +131,7 @@ export function srcuRead(vm: Vm, index: number, name: string, by: 1 | -1): void 
  * One step of synchronize_srcu: notes the readers of now, then waits for them. True when the grace period is
  * over.
  */
-export function synchronizeSrcu(vm: Vm, index: number, name: string): boolean {
+export function synchronizeSrcu(vm: Vm, index: number): boolean {
   const base = vm.threadBase(vm.thread);
   if (vm.words.get(base + THREAD.graceSrcu) === 0) {
     const readers = srcuReaders(vm, index).reduce((mask, thread) => mask | (1 << thread), 0);
@@ -136,7 +144,7 @@ export function synchronizeSrcu(vm: Vm, index: number, name: string): boolean {
   if (waits !== 0) {
     const readers = vm.threads.filter(thread => ((waits >>> thread.id) & 1) === 1).map(thread => thread.id);
     const names = readers.map(id => threadName(vm, id)).join(', ');
-    vm.block(`waits for the read sections of ${name} that ${names} entered before`, readers);
+    vm.block(`waits for the read sections of ${lockName(vm, index)} that ${names} entered before`, readers);
     return false;
   }
   vm.words.put(base + THREAD.graceSrcu, 0);
@@ -167,6 +175,32 @@ export function mightSleep(vm: Vm, what: string): void {
   const names = heldSpinlocks(vm, vm.thread).join(', ');
   const under = held > 0 ? `under ${names === '' ? 'preempt_disable' : names}` : 'with interrupts off';
   vm.violate('sleep-in-atomic', `${what} may sleep, and is reached ${under}`);
+}
+
+/** `page#12.ptl`: the object is named too, so that two locks of a class are told apart. */
+export function lockName(vm: Vm, index: number): string {
+  for (const { struct, base, count } of vm.layout.structs.values()) {
+    if (index < base || index >= base + count * struct.words) continue;
+    const object = Math.floor((index - base) / struct.words);
+    const field = struct.fields.find(each => each.offset === (index - base) % struct.words);
+    const number = struct.name === 'page' ? object : object + 1;
+    return `${struct.name}#${number}.${field?.name ?? '?'}`;
+  }
+  for (const { name, type } of vm.program.globals) {
+    const base = vm.globalAt(name);
+    if (base <= index && index < base + typeWords(type)) return type.kind === 'array' ? `${name}[]` : name;
+  }
+  return '?';
+}
+
+/** Says that a lock was taken or released; it is named only if someone listens. */
+function tell(
+  vm: Vm,
+  type: 'lock' | 'unlock',
+  index: number,
+  how: 'spin' | 'mutex' | 'read' | 'write' | 'srcu',
+): void {
+  if (vm.isHeard) vm.emit({ type, thread: vm.thread, lock: lockName(vm, index), how });
 }
 
 /** Names of the spinlocks a thread holds. */

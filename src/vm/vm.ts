@@ -110,8 +110,7 @@ export class Vm {
     const mark = this.words.mark();
     const status = this.tryStep(thread, choice);
     if (status === 'stepped') {
-      if (this.sink !== undefined && !this.quiet)
-        for (const violation of this.violations) this.sink({ type: 'violation', violation });
+      for (const violation of this.violations) this.emit({ type: 'violation', violation });
     } else {
       this.words.undo(mark);
       this.violations = [];
@@ -214,7 +213,12 @@ export class Vm {
 
   /** Sends an event to the sink, if someone listens. */
   emit(event: VmEvent): void {
-    if (this.sink !== undefined && !this.quiet) this.sink(event);
+    if (this.isHeard) this.sink?.(event);
+  }
+
+  /** Whether somebody listens to this step: what only events need is not computed otherwise. */
+  get isHeard(): boolean {
+    return this.sink !== undefined && !this.quiet;
   }
 
   /** Says that this step cannot be made now, and why. */

@@ -7,7 +7,7 @@ import * as locks from '../locks';
 import type { Vm } from '../vm';
 import { argument, type BuiltinMaker, placeOf } from './maker';
 
-type LockAction = (vm: Vm, index: number, name: string) => void;
+type LockAction = (vm: Vm, index: number) => void;
 
 /** A builtin that acts on one lock. */
 function onLock(action: LockAction): BuiltinMaker {
@@ -15,37 +15,25 @@ function onLock(action: LockAction): BuiltinMaker {
     const place = lockPlace(vm, args);
     return () => {
       const index = place.address();
-      if (index >= 0) action(vm, index, lockName(vm, place, index));
+      if (index >= 0) action(vm, index);
       return 0;
     };
   };
 }
 
 /** A builtin that acts on one lock and says whether it did. */
-function askLock(action: (vm: Vm, index: number, name: string) => boolean): BuiltinMaker {
+function askLock(action: (vm: Vm, index: number) => boolean): BuiltinMaker {
   return (vm, args) => {
     const place = lockPlace(vm, args);
     return () => {
       const index = place.address();
-      return index >= 0 && action(vm, index, lockName(vm, place, index)) ? 1 : 0;
+      return index >= 0 && action(vm, index) ? 1 : 0;
     };
   };
 }
 
 function lockPlace(vm: Vm, args: readonly Expr[]): Access {
   return compilePlace(vm, placeOf(argument(args, 0)));
-}
-
-/** `page#12.ptl`: the object is named too, so that two locks of a class are told apart. */
-function lockName(vm: Vm, place: Access, index: number): string {
-  for (const { struct, base, count } of vm.layout.structs.values()) {
-    if (index < base || index >= base + count * struct.words) continue;
-    const object = Math.floor((index - base) / struct.words);
-    const field = struct.fields.find(each => each.offset === (index - base) % struct.words);
-    const number = struct.name === 'page' ? object : object + 1;
-    return `${struct.name}#${number}.${field?.name ?? '?'}`;
-  }
-  return place.name;
 }
 
 function context(field: number, by: number): BuiltinMaker {
@@ -55,44 +43,44 @@ function context(field: number, by: number): BuiltinMaker {
   };
 }
 
-function trySpin(vm: Vm, index: number, name: string): boolean {
+function trySpin(vm: Vm, index: number): boolean {
   if (vm.words.get(index) !== 0) return false;
-  locks.lock(vm, index, name, 'spin');
+  locks.lock(vm, index, 'spin');
   return true;
 }
 
-function lockIrq(vm: Vm, index: number, name: string): void {
-  locks.lock(vm, index, name, 'spin');
+function lockIrq(vm: Vm, index: number): void {
+  locks.lock(vm, index, 'spin');
   if (vm.why === null) locks.addTo(vm, THREAD.irqOff, 1);
 }
 
-function unlockIrq(vm: Vm, index: number, name: string): void {
-  locks.unlock(vm, index, name, 'spin');
+function unlockIrq(vm: Vm, index: number): void {
+  locks.unlock(vm, index, 'spin');
   locks.addTo(vm, THREAD.irqOff, -1);
 }
 
 /** Locks, SRCU, interrupt and preemption context. */
 export const lockBuiltins = {
-  spin_lock: onLock((vm, index, name) => locks.lock(vm, index, name, 'spin')),
-  spin_unlock: onLock((vm, index, name) => locks.unlock(vm, index, name, 'spin')),
+  spin_lock: onLock((vm, index) => locks.lock(vm, index, 'spin')),
+  spin_unlock: onLock((vm, index) => locks.unlock(vm, index, 'spin')),
   spin_trylock: askLock(trySpin),
   spin_lock_irq: onLock(lockIrq),
   spin_unlock_irq: onLock(unlockIrq),
-  mutex_lock: onLock((vm, index, name) => locks.lock(vm, index, name, 'mutex')),
-  mutex_unlock: onLock((vm, index, name) => locks.unlock(vm, index, name, 'mutex')),
+  mutex_lock: onLock((vm, index) => locks.lock(vm, index, 'mutex')),
+  mutex_unlock: onLock((vm, index) => locks.unlock(vm, index, 'mutex')),
   down_read: onLock(locks.downRead),
   down_read_trylock: askLock(locks.tryRead),
   up_read: onLock(locks.upRead),
   down_write: onLock(locks.downWrite),
-  up_write: onLock((vm, index, name) => locks.upWrite(vm, index, name, false)),
-  downgrade_write: onLock((vm, index, name) => locks.upWrite(vm, index, name, true)),
-  srcu_read_lock: onLock((vm, index, name) => locks.srcuRead(vm, index, name, 1)),
-  srcu_read_unlock: onLock((vm, index, name) => locks.srcuRead(vm, index, name, -1)),
+  up_write: onLock((vm, index) => locks.upWrite(vm, index, false)),
+  downgrade_write: onLock((vm, index) => locks.upWrite(vm, index, true)),
+  srcu_read_lock: onLock((vm, index) => locks.srcuRead(vm, index, 1)),
+  srcu_read_unlock: onLock((vm, index) => locks.srcuRead(vm, index, -1)),
   synchronize_srcu: (vm: Vm, args: readonly Expr[]): Eval => {
     const place = lockPlace(vm, args);
     return () => {
       const index = place.address();
-      return index < 0 || locks.synchronizeSrcu(vm, index, place.name) ? 0 : STAY;
+      return index < 0 || locks.synchronizeSrcu(vm, index) ? 0 : STAY;
     };
   },
   local_irq_disable: context(THREAD.irqOff, 1),
