@@ -2,35 +2,14 @@
  * How fast a search is: the yardstick protocol in several sizes, without and with reductions.
  * `node bench/explore.mjs [NP,NCPU,NDEV,NUNMAP ...]`. Prints a table; nothing is written.
  */
-import { mkdirSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
-import { cache, root, runMain } from '../scripts/setup.mjs';
+import { runMain } from '../scripts/setup.mjs';
+import { bundle } from './bundle.mjs';
 
 const standard = ['1,1,1,1', '2,1,1,1', '1,2,1,1'];
 
-/** The code that is measured, bundled as the product is: without source maps, for Node. */
-async function bundle() {
-  const outfile = join(cache, 'bench', 'measure-explore.mjs');
-  mkdirSync(join(cache, 'bench'), { recursive: true });
-  await build({
-    absWorkingDir: root,
-    entryPoints: ['bench/measure-explore.ts'],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'esm',
-    mainFields: ['module', 'main'],
-    logLevel: 'warning',
-  });
-  return import(pathToFileURL(outfile).href);
-}
-
 await runMain(async () => {
-  const { searchMmun } = await bundle();
+  const { searchMmun } = await bundle('measure-explore');
   const wanted = process.argv.length > 2 ? process.argv.slice(2) : standard;
   const number = (/** @type {number} */ value) => Math.round(value).toLocaleString('en');
   console.log(`Node ${process.version}, ${cpus()[0]?.model.trim()}, ${cpus().length} CPUs\n`);
