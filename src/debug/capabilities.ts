@@ -20,7 +20,7 @@ export const capabilities: DebugProtocol.Capabilities = {
   supportsLoadedSourcesRequest: true,
   supportsDelayedStackTraceLoading: true,
   exceptionBreakpointFilters: [
-    ...propertyIds.map(id => ({ filter: id, label: id, description: propertyTexts[id].says, default: true })),
+    ...propertyIds.map(id => ({ filter: id, label: id, description: propertyTexts[id], default: true })),
     {
       filter: 'io-page-fault',
       label: 'io-page-fault',
