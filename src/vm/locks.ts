@@ -46,10 +46,8 @@ export function tryRead(vm: Vm, index: number): boolean {
   const bit = 1 << vm.thread;
   if (vm.words.get(index) !== 0) return false;
   if ((vm.words.get(index + 1) & bit) !== 0) {
-    vm.violate(
-      'deadlock',
-      `${lockName(vm, index)} is taken for read twice by one thread: a writer in between would block it for ever`,
-    );
+    const twice = `${lockName(vm, index)} is taken for read twice by one thread`;
+    vm.violate('deadlock', `${twice}: a writer in between would block it for ever`);
     return true;
   }
   vm.words.put(index + 1, vm.words.get(index + 1) | bit);
@@ -70,10 +68,8 @@ export function downRead(vm: Vm, index: number): void {
 export function downWrite(vm: Vm, index: number): void {
   const holders = holdersOf(vm, index);
   if (holders.length > 0) {
-    vm.block(
-      `waits for ${lockName(vm, index)} for write, held by ${holders.map(id => threadName(vm, id)).join(', ')}`,
-      holders,
-    );
+    const names = holders.map(id => threadName(vm, id)).join(', ');
+    vm.block(`waits for ${lockName(vm, index)} for write, held by ${names}`, holders);
     return;
   }
   vm.words.put(index, vm.thread + 1);
