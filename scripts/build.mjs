@@ -13,6 +13,7 @@ const entries = [
   { from: 'src/vscode/extension.ts', to: 'dist/extension.js' },
   { from: 'src/vscode/server.ts', to: 'dist/server.js' },
   { from: 'src/debug/worker.ts', to: 'dist/worker.js' },
+  { from: 'src/explore/worker.ts', to: 'dist/explore-worker.js' },
   { from: 'src/cli/main.ts', to: 'dist/cli.js', executable: true },
 ];
 

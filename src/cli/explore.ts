@@ -1,7 +1,7 @@
 /** `shootdown explore`: searches every interleaving of scenarios, and shows a shortest way to a violation. */
 import { writeFile } from 'node:fs/promises';
-import { type Outcome, outcomeOf, startSearch } from '../explore/explore';
-import type { Finding, Search, SearchOptions, SearchOrder } from '../explore/search';
+import { type ExploreJob, type ExploreReport, type JobProgress, mainFinding, runJob } from '../explore/job';
+import type { Finding, SearchOrder } from '../explore/search';
 import type { Program } from '../language/program';
 import { compileRun, type RunProblem } from '../session/load';
 import { followPath } from '../session/path';
@@ -24,17 +24,6 @@ export interface ExploreOptions extends LoadOptions {
   readonly states: number;
   readonly depth: number;
   readonly memory: number;
-  readonly seconds: number;
-}
-
-/** States searched in one go, between two looks at the clock by the caller. */
-const SLICE = 10_000;
-
-/** A search that is over. */
-interface Explored {
-  readonly program: Program;
-  readonly search: Search;
-  readonly outcome: Outcome;
   readonly seconds: number;
 }
 
@@ -74,81 +63,95 @@ async function programsOf(
 }
 
 async function exploreOne(program: Program, options: ExploreOptions, terminal: Terminal): Promise<number> {
-  const explored = searched(program, options);
-  const shown = toShow(explored);
+  const report = await searched(program, options, terminal);
+  const shown = mainFinding(program, report.findings);
   const session = shown?.path ? followPath(program, shown.path) : null;
   const trace = session === null ? null : formatSchedule(session);
   if (options.saveTrace !== undefined && trace !== null) await save(options.saveTrace, trace);
-  if (options.json) terminal.out(`${JSON.stringify(record(explored, trace))}\n`);
+  if (options.json) terminal.out(`${JSON.stringify(record(program, report, trace))}\n`);
   else {
     if (session !== null) terminal.out(`${lanes(session, { columns: terminal.columns })}\n`);
-    terminal.out(summary(explored, shown));
+    terminal.out(summary(program, report, shown));
   }
-  return explored.outcome.exitCode;
+  return report.exitCode;
 }
 
-function searched(program: Program, options: ExploreOptions): Explored {
-  const clock = () => performance.now() / 1000;
-  const { order, seed, all = false, states, depth, memory, seconds } = options;
-  const limits = { statesMax: states, depthMax: depth, memoryMax: memory * 2 ** 20, secondsMax: seconds };
-  const { mergeLocal: local, mergeGuarded: guarded, clearDead: deadLocals } = options;
-  const reductions = { local, guarded, deadLocals };
-  const searchOptions: SearchOptions = { order, limits, reductions, seed, all, clock };
-  const start = clock();
+/** Searches on this thread; progress is a line that is written over, and an interrupt ends the search. */
+async function searched(
+  program: Program,
+  options: ExploreOptions,
+  terminal: Terminal,
+): Promise<ExploreReport> {
+  let isCancelled = false;
+  const release = terminal.onInterrupt?.(() => {
+    isCancelled = true;
+  });
   try {
-    const search = startSearch(program, searchOptions);
-    while (!search.advance(SLICE));
-    return { program, search, outcome: outcomeOf(program, search), seconds: clock() - start };
+    return await runJob(jobOf(program, options), {
+      clock: () => performance.now() / 1000,
+      onProgress: progress => terminal.status?.(progressLine(program, progress)),
+      isCancelled: () => isCancelled,
+    });
   } catch (problem) {
     if (!(problem instanceof SetupError)) throw problem;
     const { message, span } = problem;
     throw new Refusal(formatProblem({ code: 'set-up', span, message }).trimEnd());
+  } finally {
+    terminal.status?.('');
+    release?.();
   }
 }
 
-/** The finding that the scenario is about: an expected one if there is any. */
-function toShow({ program, outcome }: Explored): Finding | null {
-  const { expect } = program.scenario;
-  const wanted: readonly string[] = expect?.verdict === 'violated' ? expect.properties : [];
-  const { findings } = outcome;
-  return findings.find(({ violation }) => wanted.includes(violation.property)) ?? findings[0] ?? null;
+function jobOf(program: Program, options: ExploreOptions): ExploreJob {
+  const { order, seed, all = false, states, depth, memory, seconds } = options;
+  const limits = { statesMax: states, depthMax: depth, memoryMax: memory * 2 ** 20, secondsMax: seconds };
+  const { mergeLocal: local, mergeGuarded: guarded, clearDead: deadLocals } = options;
+  const reductions = { local, guarded, deadLocals };
+  return { program, options: { order, limits, reductions, seed, all }, workers: 0 };
 }
 
-function record({ program, search, outcome, seconds }: Explored, trace: string | null) {
-  const { states, transitions, depth } = search.progress;
+function progressLine(program: Program, progress: JobProgress): string {
+  const { states, statesPerSecond, depth, waiting, seconds } = progress;
+  const found = `${number(states)} states, ${number(statesPerSecond)} states/s, depth ${number(depth)}`;
+  return `${program.scenario.name}: ${found}, ${number(waiting)} waiting, ${seconds.toFixed(0)} s`;
+}
+
+function record(program: Program, report: ExploreReport, trace: string | null) {
+  const { verdict, findings, states, transitions, depth, seconds, assumptions, incomplete } = report;
   return {
     scenario: program.scenario.name,
     kernel: program.kernel,
-    verdict: outcome.verdict,
-    violations: outcome.findings.map(({ violation }) => violation.property),
+    verdict,
+    violations: findings.map(({ violation }) => violation.property),
     states,
     transitions,
     depth,
     seconds: Number(seconds.toFixed(3)),
-    assumptions: outcome.assumptions,
-    incomplete: outcome.incomplete,
+    assumptions,
+    incomplete,
     trace,
   };
 }
 
-function summary({ program, search, outcome, seconds }: Explored, shown: Finding | null): string {
-  const { progress } = search;
-  const number = (value: number) => Math.round(value).toLocaleString('en');
-  const size =
-    `${number(progress.states)} states, ${number(progress.transitions)} transitions, ` +
-    `depth ${number(progress.depth)}`;
-  const rate = number(progress.states / Math.max(seconds, 0.001));
-  const bytes = number(progress.bytes / Math.max(1, progress.states));
-  const lines = [`${program.scenario.name} on ${program.kernel}: ${outcome.text}`];
-  for (const { violation, path } of outcome.findings) {
+function summary(program: Program, report: ExploreReport, shown: Finding | null): string {
+  const { states, transitions, depth, seconds } = report;
+  const size = `${number(states)} states, ${number(transitions)} transitions, depth ${number(depth)}`;
+  const rate = number(states / Math.max(seconds, 0.001));
+  const bytes = number(report.bytes / Math.max(1, states));
+  const lines = [`${program.scenario.name} on ${program.kernel}: ${report.text}`];
+  for (const { violation, path } of report.findings) {
     const steps = path === null ? 'on no path' : `in ${path.length} steps`;
     const mark = shown?.violation === violation && path !== null ? ' (above)' : '';
     lines.push(`  ${violation.property} ${steps}${mark}: ${violation.message}`);
   }
   lines.push(`  ${size}`, `  ${seconds.toFixed(2)} s, ${rate} states/s, ${bytes} bytes a state`);
-  if (progress.limit !== null) lines.push(`  ${number(progress.waiting)} states were not expanded`);
-  lines.push(...outcome.assumptions.map(assumption => `  assumes: ${assumption}`));
+  if (report.limit !== null) lines.push(`  ${number(report.waiting)} states were not expanded`);
+  lines.push(...report.assumptions.map(assumption => `  assumes: ${assumption}`));
   return `${lines.join('\n')}\n`;
+}
+
+function number(value: number): string {
+  return Math.round(value).toLocaleString('en');
 }
 
 async function save(path: string, text: string): Promise<void> {

@@ -7,6 +7,11 @@ function ignoreClosedPipe(problem: NodeJS.ErrnoException): void {
   if (problem.code !== 'EPIPE') throw problem;
 }
 
+/** Writes over the line of progress before. */
+function showStatus(line: string): void {
+  process.stderr.write(`\r\x1b[K${line.slice(0, (process.stderr.columns ?? 100) - 1)}`);
+}
+
 process.stdout.on('error', ignoreClosedPipe);
 process.stderr.on('error', ignoreClosedPipe);
 
@@ -15,6 +20,11 @@ const code = commandLine(process.argv.slice(2), {
   columns: process.stdout.columns ?? 100,
   out: text => process.stdout.write(text),
   err: text => process.stderr.write(text),
+  ...(process.stderr.isTTY ? { status: showStatus } : {}),
+  onInterrupt: listener => {
+    process.once('SIGINT', listener);
+    return () => process.removeListener('SIGINT', listener);
+  },
   stdin: process.stdin,
   stdout: process.stdout,
 });

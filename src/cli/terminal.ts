@@ -9,6 +9,10 @@ export interface Terminal {
   readonly columns: number;
   out(text: string): void;
   err(text: string): void;
+  /** Shows a line of progress in place of the one before, where there is a terminal; empty clears it. */
+  readonly status?: (line: string) => void;
+  /** Hears of Ctrl-C instead of ending there; returns how to stop hearing. */
+  readonly onInterrupt?: (listener: () => void) => () => void;
   /** Raw streams, for the Debug Adapter Protocol. */
   readonly stdin: Readable;
   readonly stdout: Writable;

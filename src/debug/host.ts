@@ -3,6 +3,7 @@
  * and on a launch reads the files, so that the adapter reads none.
  */
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import type { WorkerPort } from '../base/worker-port';
 import type { ImportedFile, LaunchFile, LaunchFiles } from '../session/load';
 import { errors } from './errors';
 import type { LaunchArguments } from './requests';
@@ -16,15 +17,6 @@ export interface FileAccess {
   readModels(scenarioPath: string): Promise<Pick<LaunchFiles, 'kernels' | 'drivers'>>;
   /** Path of what a file at `from` calls `name`. */
   resolve(from: string, name: string): string;
-}
-
-/** A worker, whatever the platform calls it. */
-export interface WorkerPort {
-  post(message: unknown): void;
-  onMessage(listener: (message: unknown) => void): void;
-  /** The worker has ended by itself; `why` is for people. */
-  onExit(listener: (why: string) => void): void;
-  end(): void;
 }
 
 /** What a host hands in. */

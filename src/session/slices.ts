@@ -2,6 +2,7 @@
  * Long runs are cut into slices, so that requests are served in between; in a worker as in the extension
  * host.
  */
+import { letMessagesIn } from '../base/pause';
 
 /** How long a slice may take, in milliseconds. */
 export const SLICE_MS = 10;
@@ -26,19 +27,4 @@ export async function inSlices<Result>(
     const result = paused();
     if (result !== null) return result;
   }
-}
-
-/**
- * Goes on after the messages that wait have been served. A timer would wait for milliseconds, a promise not
- * at all.
- */
-function letMessagesIn(): Promise<void> {
-  return new Promise(resolve => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(null);
-  });
 }

@@ -46,6 +46,8 @@ export interface CompiledFunction {
   readonly index: number;
   readonly fn: FunctionCode;
   readonly code: readonly Executor[];
+  /** Per instruction, 1 once it was executed. No state: it is never taken back. */
+  readonly executed: Uint8Array;
 }
 
 /** The virtual machine. See the file's comment; fields in the second group are scratch of one step. */
@@ -99,7 +101,12 @@ export class Vm {
     this.machine.attach(this.words, this.monitors);
     const functions = Object.values(program.functions);
     this.functionIndex = new Map(functions.map((fn, index) => [fn.key, index]));
-    this.functions = functions.map((fn, index) => ({ index, fn, code: compileFunction(this, fn) }));
+    this.functions = functions.map((fn, index) => ({
+      index,
+      fn,
+      code: compileFunction(this, fn),
+      executed: new Uint8Array(fn.code.length),
+    }));
     this.claims = new Claims(this);
     this.initialise();
     this.judging = this.claims.count > 0;
@@ -283,6 +290,7 @@ export class Vm {
       const executor = defined(compiled.code[pc], 'advance: the instruction');
       const next = executor.run();
       if (this.why !== null || next === BLOCKED) return 'blocked';
+      compiled.executed[pc] = 1;
       if (next === STAY || next === SWITCHED) return 'stepped';
       this.words.put(this.frame + 1, next);
       if (!executor.joined) return 'stepped';

@@ -1,6 +1,7 @@
 /** The host: forwards both ways, reads the files of a launch, and outlives its worker. */
 import { expect, test } from 'vitest';
-import { AdapterHost, type FileAccess, readLaunchFiles, type WorkerPort } from '../../src/debug/host';
+import type { WorkerPort } from '../../src/base/worker-port';
+import { AdapterHost, type FileAccess, readLaunchFiles } from '../../src/debug/host';
 import { serveAdapter } from '../../src/debug/serve';
 import { fixtureFiles, modelsRoot, toyModels } from './fixture-files';
 
