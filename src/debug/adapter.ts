@@ -17,7 +17,14 @@ import { Debuggee } from './debuggee';
 import { AdapterError, errors } from './errors';
 import { launch } from './launch';
 import { Progress } from './progress';
-import { isReverseRequest, isTreeRequest, type LaunchArguments, type ReverseArguments } from './requests';
+import {
+  type GoToArguments,
+  goToRequest,
+  isReverseRequest,
+  isTreeRequest,
+  type LaunchArguments,
+  type ReverseArguments,
+} from './requests';
 import { stoppedBody } from './stops';
 import { UnsupportedRequests } from './unsupported-requests';
 
@@ -218,6 +225,10 @@ export class ShootdownAdapter extends UnsupportedRequests {
       );
       return;
     }
+    if (command === goToRequest) {
+      this.goTo(response, args as GoToArguments);
+      return;
+    }
     this.reply(response, () => {
       if (!isTreeRequest(command)) throw errors.unknownRequest(command);
       return this.launched().tree(command);
@@ -262,20 +273,39 @@ export class ShootdownAdapter extends UnsupportedRequests {
     this.debuggee = null;
   }
 
-  /** Answers at once, then moves; the stopped event comes when the motion has ended. */
   private move(
     response: DebugProtocol.Response,
     { threadId }: { threadId: number },
     body: object,
     motion: (debuggee: Debuggee, thread: number) => Promise<Stop>,
   ): void {
+    this.travel(response, body, debuggee => {
+      const thread = debuggee.thread(threadId);
+      return () => motion(debuggee, thread);
+    });
+  }
+
+  private goTo(response: DebugProtocol.Response, { position }: GoToArguments): void {
+    this.travel(response, {}, ({ session, walker }) => {
+      const isThere = Number.isInteger(position) && 0 <= position && position <= session.length;
+      if (!isThere) throw errors.noPosition(position, session.length);
+      return () => walker.goTo(position);
+    });
+  }
+
+  /** Answers at once, then moves; the stopped event comes when the motion has ended. */
+  private travel(
+    response: DebugProtocol.Response,
+    body: object,
+    prepare: (debuggee: Debuggee) => () => Promise<Stop>,
+  ): void {
     let todo: (() => void) | undefined;
     const answer = () => {
       const debuggee = this.launched();
-      const thread = debuggee.thread(threadId);
       if (debuggee.walker.running) throw errors.running();
+      const motion = prepare(debuggee);
       const isContinue = response.command === 'continue';
-      todo = () => this.run(debuggee, () => motion(debuggee, thread), isContinue);
+      todo = () => this.run(debuggee, motion, isContinue);
       return body;
     };
     this.reply(response, answer, () => todo?.());
@@ -318,7 +348,8 @@ export class ShootdownAdapter extends UnsupportedRequests {
 
   private print(debuggee: Debuggee, stop: Stop): void {
     for (const body of debuggee.teller.news()) this.tell('output', body);
-    const isSaid = stop.reason === 'exception' || stop.reason === 'entry' || debuggee.stop.text === stop.text;
+    const isToldElsewhere = stop.reason === 'exception' || stop.reason === 'entry';
+    const isSaid = isToldElsewhere || stop.text === '' || debuggee.stop.text === stop.text;
     if (!isSaid) this.tell('output', { category: 'console', output: `${stop.text}\n` });
     if (isFinal(stop)) for (const body of debuggee.teller.verdict()) this.tell('output', body);
   }

@@ -39,6 +39,7 @@ const expected: Readonly<Record<string, Readonly<Record<string, Check>>>> = {
   breakpointLocations: { source, line: isNumber, endLine: orNone(isNumber) },
   evaluate: { expression: isText },
   source: { source: orNone(source) },
+  'shootdown/goToPosition': { position: isNumber },
 };
 
 /** Name of an argument that is missing or is not what the protocol says; null if all are. */

@@ -49,5 +49,7 @@ export const errors = {
   running: () => new AdapterError(1023, 'the run goes on; pause it first'),
   notEvaluated: (text: string, problem: string) => new AdapterError(1024, `'${text}': ${problem}`, false),
   noSource: (path: string) => new AdapterError(1025, `the source of ${path} is the file itself`),
+  noPosition: (position: number, last: number) =>
+    new AdapterError(1027, `there is no position ${position}, expected one from 0 to ${last}`),
   noException: () => new AdapterError(1026, 'the last stop was no violation'),
 } as const;

@@ -40,12 +40,22 @@ export interface ReverseArguments {
   readonly threadId: number;
 }
 
+/** Goes to a moment of the recorded path, which stays recorded. */
+export const goToRequest = 'shootdown/goToPosition';
+
+/** Arguments of `shootdown/goToPosition`. Its answer has no body; a stopped event follows. */
+export interface GoToArguments {
+  /** Steps made from the start: the moment after that step. */
+  readonly position: number;
+}
+
 /** Custom requests: what goes in, what comes out. */
 export type CustomRequests = Record<
   TreeRequest,
   { readonly arguments: object; readonly body: TreeResponse }
 > &
-  Record<ReverseRequest, { readonly arguments: ReverseArguments; readonly body: object }>;
+  Record<ReverseRequest, { readonly arguments: ReverseArguments; readonly body: object }> &
+  Record<typeof goToRequest, { readonly arguments: GoToArguments; readonly body: object }>;
 
 /** Whether a command is a request for a tree. */
 export function isTreeRequest(command: string): command is TreeRequest {

@@ -165,7 +165,13 @@ export class Device {
     if (left !== 0 || !this.canComplete()) return 'blocked';
     this.wires.words.put(this.status, this.statusWord() & ~INVALIDATING);
     const text = `ATS invalidation completed by ${this.config.name}`;
-    this.wires.sink?.({ type: 'command', iommu: this.iommu.index, phase: 'carried-out', text });
+    this.wires.sink?.({
+      type: 'command',
+      iommu: this.iommu.index,
+      phase: 'carried-out',
+      text,
+      command: null,
+    });
     return 'done';
   }
 

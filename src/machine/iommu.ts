@@ -15,6 +15,7 @@ import type { IommuConfig } from './config';
 import type { Outcome } from './cpu';
 import { type Device, statusName } from './device';
 import { Fifo } from './fifo';
+import type { CommandFields } from './observer';
 import type { Wires } from './wires';
 
 const EVENT_LOG = 4;
@@ -47,18 +48,10 @@ const ALL = 1 << 3;
 const PDE = 1 << 4;
 
 /** A queued command, for views. */
-export interface Command {
+export interface Command extends CommandFields {
   readonly name: CommandName;
-  /** Device index, -1 for a completion wait. */
-  readonly device: number;
-  readonly pasid: number;
-  readonly address: number;
-  readonly all: boolean;
-  readonly pde: boolean;
   readonly tag: number;
   readonly status: number;
-  /** Thread that waits, -1 for other commands. */
-  readonly thread: number;
   readonly text: string;
 }
 
@@ -147,7 +140,7 @@ export class Iommu {
     const low = this.commands.get(0, 1);
     const high = this.commands.get(0, 2);
     const last = this.commands.get(0, 3);
-    if (this.wires.sink !== undefined) this.announce('carried-out', this.describe(0).text);
+    if (this.wires.sink !== undefined) this.announce('carried-out', this.describe(0));
     this.commands.shift();
     const pasid = (word >>> 9) & 4095;
     const device = this.deviceAt((word >>> 21) & 255);
@@ -252,7 +245,7 @@ export class Iommu {
     const own = device - (this.devices[0]?.index ?? 0);
     const word = flags | ((pasid & 4095) << 9) | ((own & 255) << 21);
     if (!this.commands.push(word, lowWord(address), highWord(address), last)) return false;
-    if (this.wires.sink !== undefined) this.announce('queued', this.describe(this.commands.count() - 1).text);
+    if (this.wires.sink !== undefined) this.announce('queued', this.describe(this.commands.count() - 1));
     return true;
   }
 
@@ -285,8 +278,8 @@ export class Iommu {
     }
   }
 
-  private announce(phase: 'queued' | 'carried-out', text: string): void {
-    this.wires.sink?.({ type: 'command', iommu: this.index, phase, text });
+  private announce(phase: 'queued' | 'carried-out', command: Command): void {
+    this.wires.sink?.({ type: 'command', iommu: this.index, phase, text: command.text, command });
   }
 
   private describe(record: number): Command {

@@ -38,6 +38,20 @@ export interface MachineHooks {
   deviceFailed(device: number, pasid: number, address: number): void;
 }
 
+/** What a command of an IOMMU's queue says. */
+export interface CommandFields {
+  /** As the manual has it: `INVALIDATE_IOMMU_PAGES`. */
+  readonly name: string;
+  /** Device index, -1 for a completion wait. */
+  readonly device: number;
+  readonly pasid: number;
+  readonly address: number;
+  readonly all: boolean;
+  readonly pde: boolean;
+  /** Thread that waits, -1 for other commands. */
+  readonly thread: number;
+}
+
 /** What happened in the machine, for traces, explanations and the timeline. */
 export type MachineEvent =
   | {
@@ -93,6 +107,8 @@ export type MachineEvent =
       readonly iommu: number;
       readonly phase: 'queued' | 'carried-out';
       readonly text: string;
+      /** Null for what is no command: the completion of an ATS invalidation. */
+      readonly command: CommandFields | null;
     }
   | {
       readonly type: 'page-request' | 'page-response';

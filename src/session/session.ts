@@ -149,6 +149,22 @@ export class Session {
     while (this.position < position) this.replayOne();
   }
 
+  /**
+   * Makes the recorded steps up to the present position once more, and tells of all that happens on the way:
+   * locks and returns too, which are not kept. Ends where it began. `arrived` is called at each position.
+   */
+  retrace(told: (event: VmEvent) => void, arrived: () => void): void {
+    const end = this.position;
+    this.goTo(0);
+    arrived();
+    while (this.position < end) {
+      this.vm.sink = told;
+      this.replayOne();
+      this.vm.sink = undefined;
+      arrived();
+    }
+  }
+
   /** Runs to where nothing can go on, whatever is found on the way. For the command line. */
   playToEnd(): Advance {
     for (;;) {

@@ -9,6 +9,7 @@ export type StopReason =
   | 'function breakpoint'
   | 'exception'
   | 'pause'
+  | 'goto'
   | 'rest'
   | 'blocked'
   | 'limit'

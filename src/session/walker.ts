@@ -82,6 +82,18 @@ export class Walker {
     return this.backward(thread, backForever(), true);
   }
 
+  /** To a position of the recorded path, forward or back. */
+  async goTo(position: number): Promise<Stop> {
+    const { session } = this;
+    if (position < session.position) {
+      session.breakpoints.forgetStarts();
+      this.told.clear();
+    }
+    session.goTo(position);
+    if (position === 0) return plainStop('entry', 0, 'the start of the run');
+    return this.found() ?? plainStop('goto', this.lastThread(0));
+  }
+
   /** A thread that has ended can not step: the stop says who can. */
   private step(thread: number, motion: Motion): Promise<Stop> {
     const ended = this.hasEnded(thread) ? this.ended(thread) : null;

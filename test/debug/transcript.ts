@@ -18,6 +18,7 @@ const motions = new Set([
   'reverseContinue',
   'shootdown/reverseInto',
   'shootdown/reverseOut',
+  'shootdown/goToPosition',
 ]);
 
 /** Requests that end a motion under way, so that it is not waited for. */
