@@ -35,7 +35,7 @@ export const PTE = {
   /** For software. */
   SPECIAL: 1 << 9,
   SOFT_DIRTY: 1 << 10,
-  /** With P clear: PROT_NONE or a NUMA hint; frame and rights are kept for software. */
+  /** With P clear: PROT_NONE, or with G a NUMA hint; frame and rights are kept for software. */
   PROTNONE: 1 << 11,
 } as const;
 
@@ -90,6 +90,21 @@ export function ptePresent(value: number): boolean {
 /** Whether the entry is absent for hardware while software keeps its frame: PROT_NONE or a NUMA hint. */
 export function pteProtnone(value: number): boolean {
   return (value & (PTE.P | PTE.PROTNONE)) === PTE.PROTNONE;
+}
+
+/** Whether the entry maps a page for software: present, PROT_NONE or a NUMA hint. */
+export function pteMapped(value: number): boolean {
+  return ptePresent(value) || pteProtnone(value);
+}
+
+/** Whether the entry is a NUMA hint: as PROT_NONE, told from it by G. */
+export function pteNuma(value: number): boolean {
+  return pteProtnone(value) && (value & PTE.G) !== 0;
+}
+
+/** Whether the page of the entry is not counted, as the zero page is not. */
+export function pteSpecial(value: number): boolean {
+  return pteMapped(value) && (value & PTE.SPECIAL) !== 0;
 }
 
 /** Whether W is set. */
@@ -168,6 +183,17 @@ export function makeAbsent(kind: EntryKind, frame: number, write: boolean): numb
   return (frame << FRAME_SHIFT) | (number << KIND_SHIFT) | (write ? PTE.W : 0);
 }
 
+/** A leaf with other rights; without `read` it is PROT_NONE. Frame, A, D and the bits of software stay. */
+export function withRights(value: number, rights: { read: boolean; write: boolean }): number {
+  const kept = value & ~(PTE.P | PTE.W | PTE.PROTNONE | PTE.G);
+  return kept | (rights.read ? PTE.P : PTE.PROTNONE) | (rights.write ? PTE.W : 0);
+}
+
+/** A leaf as a NUMA hint. */
+export function makeNuma(value: number): number {
+  return (value & ~PTE.P) | PTE.PROTNONE | PTE.G;
+}
+
 /** What software uses an entry for. */
 export function entryKind(value: number): EntryKind {
   if (value === 0) return 'none';
@@ -206,8 +232,10 @@ export function formatEntry(value: number): string {
   if (value === POISON) return `freed memory (${formatAddress(POISON)})`;
   const kind = entryKind(value);
   if (kind === 'present' || kind === 'protnone') {
-    const flags = flagNames.filter(([, bit]) => (value & bit) !== 0).map(([name]) => name);
-    return [`frame ${pteFrame(value)}`, ...(kind === 'protnone' ? ['PROTNONE'] : []), ...flags].join(' ');
+    const numa = pteNuma(value);
+    const flags = flagNames.filter(([name, bit]) => (value & bit) !== 0 && !(numa && name === 'G'));
+    const hint = numa ? ['NUMA'] : kind === 'protnone' ? ['PROTNONE'] : [];
+    return [`frame ${pteFrame(value)}`, ...hint, ...flags.map(([name]) => name)].join(' ');
   }
   if (kind === 'none') return `absent ${formatAddress(value >>> 0)}`;
   return `${kind} ${pteFrame(value)}${pteWrite(value) ? ' W' : ''}`;

@@ -5,20 +5,25 @@ import {
   formatEntry,
   makeAbsent,
   makeLeaf,
+  makeNuma,
   makePointer,
   POISON,
   PTE,
   pteDirty,
   pteFrame,
   pteHuge,
+  pteMapped,
   pteNone,
+  pteNuma,
   ptePresent,
   pteProtnone,
   pteSame,
+  pteSpecial,
   pteWrite,
   pteYoung,
   withBits,
   withoutBits,
+  withRights,
 } from '../../src/machine/entry-format';
 
 test('every bit has one position, below the frame number', () => {
@@ -102,4 +107,32 @@ test('entries as text', () => {
       "freed memory (0x6b6b6b6b)",
     ]
   `);
+});
+
+test('PROT_NONE and a NUMA hint keep frame, A and D, and are told from each other', () => {
+  const leaf = makeLeaf(12, { write: true, dirty: true });
+  const none = withRights(leaf, { read: false, write: false });
+  expect([ptePresent(none), pteMapped(none), pteNuma(none), pteFrame(none)]).toEqual([
+    false,
+    true,
+    false,
+    12,
+  ]);
+  expect(withRights(none, { read: true, write: true })).toBe(leaf);
+  const hint = makeNuma(leaf);
+  expect([ptePresent(hint), pteMapped(hint), pteNuma(hint), pteWrite(hint)]).toEqual([
+    false,
+    true,
+    true,
+    true,
+  ]);
+  expect(formatEntry(hint)).toBe('frame 12 NUMA W U A D');
+  expect(withRights(hint, { read: true, write: true })).toBe(leaf);
+});
+
+test('a special leaf is one that maps a page which is not counted', () => {
+  const zero = withBits(makeLeaf(3, { write: false }), PTE.SPECIAL);
+  expect(pteSpecial(zero)).toBe(true);
+  expect(pteSpecial(withRights(zero, { read: false, write: false }))).toBe(true);
+  expect(pteSpecial(makeLeaf(3, { write: false }))).toBe(false);
 });

@@ -32,6 +32,13 @@ function isWord(vm: Vm, name: string, word: number): boolean {
   return false;
 }
 
+/** Whether a second argument is a page; a finding if not. */
+function isPage(vm: Vm, name: string, page: number): boolean {
+  if (page > 0) return true;
+  vm.violate('assertion', `${name}: NULL is followed`);
+  return false;
+}
+
 function freePage(vm: Vm, page: number): number {
   const frame = page - 1;
   if (vm.machine.frameKind(frame) === FREE) {
@@ -66,6 +73,18 @@ export const memoryBuiltins = {
       vm.machine.writeWord(to - 1, word, vm.machine.readWord(from - 1, word));
     return 0;
   }),
+  copy_page: checked('copy_page', (vm, to = 0, from = 0) => {
+    if (!isPage(vm, 'copy_page', from)) return 0;
+    for (let word = 0; word < FRAME_WORDS; word++)
+      vm.machine.writeWord(to - 1, word, vm.machine.readWord(from - 1, word));
+    return 0;
+  }),
+  memcmp_pages: checked('memcmp_pages', (vm, a = 0, b = 0) => {
+    if (!isPage(vm, 'memcmp_pages', b)) return 0;
+    for (let word = 0; word < FRAME_WORDS; word++)
+      if (vm.machine.readWord(a - 1, word) !== vm.machine.readWord(b - 1, word)) return 0;
+    return 1;
+  }),
   read_word: checked('read_word', (vm, page = 0, word = 0) =>
     isWord(vm, 'read_word', word) ? vm.machine.readWord(page - 1, word) : 0,
   ),
@@ -99,9 +118,9 @@ export const memoryBuiltins = {
     return 1;
   }),
   pte_none: values((_, pte = 0) => (format.pteNone(pte) ? 1 : 0)),
-  pte_present: values((_, pte = 0) => (format.ptePresent(pte) ? 1 : 0)),
+  pte_present: values((_, pte = 0) => (format.pteMapped(pte) ? 1 : 0)),
   pte_write: values((_, pte = 0) => (format.pteWrite(pte) ? 1 : 0)),
-  pte_dirty: values((_, pte = 0) => (format.pteDirty(pte) ? 1 : 0)),
+  pte_dirty: values((_, pte = 0) => (format.pteMapped(pte) && (pte & format.PTE.D) !== 0 ? 1 : 0)),
   pte_young: values((_, pte = 0) => (format.pteYoung(pte) ? 1 : 0)),
   pte_huge: values((_, pte = 0) => (format.pteHuge(pte) ? 1 : 0)),
   pte_same: values((_, a = 0, b = 0) => (format.pteSame(a, b) ? 1 : 0)),
@@ -117,5 +136,15 @@ export const memoryBuiltins = {
   pte_mkclean: values((_, pte = 0) => format.withoutBits(pte, format.PTE.D)),
   pte_mkyoung: values((_, pte = 0) => format.withBits(pte, format.PTE.A)),
   pte_mkold: values((_, pte = 0) => format.withoutBits(pte, format.PTE.A)),
+  pte_special: values((_, pte = 0) => (format.pteSpecial(pte) ? 1 : 0)),
+  pte_mkspecial: values((_, pte = 0) => format.withBits(pte, format.PTE.SPECIAL)),
+  pte_modify: values((_, pte = 0, read = 0, write = 0) =>
+    format.withRights(pte, { read: read !== 0, write: write !== 0 }),
+  ),
+  pte_numa: values((_, pte = 0) => (format.pteNuma(pte) ? 1 : 0)),
+  pte_mknuma: values((_, pte = 0) => format.makeNuma(pte)),
+  pte_mknonnuma: values((_, pte = 0) =>
+    format.withBits(format.withoutBits(pte, format.PTE.PROTNONE | format.PTE.G), format.PTE.P | format.PTE.A),
+  ),
   no_pte: values(() => 0),
 };
