@@ -15,7 +15,7 @@ const code = tracked.filter(file => /^(src|test|scripts|bench)\/.*\.(ts|mts|mjs)
 const sources = code.filter(file => file.startsWith('src/'));
 
 const core = ['vm', 'machine', 'language', 'base'];
-const shown = ['view', 'session', 'explore', 'trace', ...core];
+const shown = ['view', 'explain', 'session', 'explore', 'trace', ...core];
 
 /** What each folder of src/ may import: its own files, these folders, these packages. Nothing else. */
 const allowed: Record<string, (string | RegExp)[]> = {
@@ -26,7 +26,8 @@ const allowed: Record<string, (string | RegExp)[]> = {
   explore: core,
   session: core,
   trace: core,
-  view: ['session', 'explore', 'trace', ...core],
+  explain: ['session', 'explore', 'trace', ...core],
+  view: ['explain', 'session', 'explore', 'trace', ...core],
   debug: [...shown, '@vscode/debugadapter', '@vscode/debugprotocol'],
   vscode: [
     // The command line's way to files and workers on Node is the extension's too.

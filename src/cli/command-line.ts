@@ -102,6 +102,7 @@ function addExplore(program: Command, terminal: Terminal, end: (code: number) =>
     .option('--depth <number>', 'steps of a path at most', parseLimit, 1_000_000)
     .option('--memory <MiB>', 'memory at most', parseLimit, 2048)
     .option('--seconds <number>', 'time at most, for each scenario', parseLimit, 300)
+    .option('--not-checked', 'list the lines of the models and the scenario that were never reached')
     .option('--json', 'print one verdict a line')
     .addHelpText('after', exitCodeHelp)
     .action(async (files, options) => end(await explore(files, options, terminal)));

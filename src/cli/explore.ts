@@ -1,5 +1,6 @@
 /** `shootdown explore`: searches every interleaving of scenarios, and shows a shortest way to a violation. */
 import { writeFile } from 'node:fs/promises';
+import { notReachedCount, notReachedText } from '../explain/coverage';
 import { type ExploreJob, type ExploreReport, type JobProgress, mainFinding, runJob } from '../explore/job';
 import type { Finding, SearchOrder } from '../explore/search';
 import type { Program } from '../language/program';
@@ -18,6 +19,7 @@ export interface ExploreOptions extends LoadOptions {
   readonly all?: boolean;
   readonly json?: boolean;
   readonly saveTrace?: string;
+  readonly notChecked?: boolean;
   readonly mergeLocal: boolean;
   readonly mergeGuarded: boolean;
   readonly clearDead: boolean;
@@ -72,6 +74,7 @@ async function exploreOne(program: Program, options: ExploreOptions, terminal: T
   else {
     if (session !== null) terminal.out(`${lanes(session, { columns: terminal.columns })}\n`);
     terminal.out(summary(program, report, shown));
+    if (options.notChecked) terminal.out(`${notReachedText(program, report.covered).join('\n')}\n`);
   }
   return report.exitCode;
 }
@@ -147,6 +150,8 @@ function summary(program: Program, report: ExploreReport, shown: Finding | null)
   lines.push(`  ${size}`, `  ${seconds.toFixed(2)} s, ${rate} states/s, ${bytes} bytes a state`);
   if (report.limit !== null) lines.push(`  ${number(report.waiting)} states were not expanded`);
   lines.push(...report.assumptions.map(assumption => `  assumes: ${assumption}`));
+  const unreached = notReachedCount(program, report.covered);
+  if (unreached !== null) lines.push(`  not reached: ${unreached} (--not-checked lists them)`);
   return `${lines.join('\n')}\n`;
 }
 
