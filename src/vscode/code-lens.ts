@@ -1,8 +1,8 @@
-/** Debug | Run above each scenario. */
+/** Debug | Run | Explore above each scenario. */
 import * as vscode from 'vscode';
 import { outlineScenarios } from './outline';
 
-/** Offers to debug or run each scenario of a file where it stands. */
+/** Offers to debug, run or explore each scenario of a file where it stands. */
 export function registerCodeLens(): vscode.Disposable {
   return vscode.languages.registerCodeLensProvider({ language: 'mmu' }, { provideCodeLenses });
 }
@@ -14,6 +14,7 @@ function provideCodeLenses(document: vscode.TextDocument): vscode.CodeLens[] {
     return [
       new vscode.CodeLens(range, { title: 'Debug', command: 'shootdown.debugScenario', arguments: args }),
       new vscode.CodeLens(range, { title: 'Run', command: 'shootdown.runScenario', arguments: args }),
+      new vscode.CodeLens(range, { title: 'Explore', command: 'shootdown.exploreScenario', arguments: args }),
     ];
   });
 }

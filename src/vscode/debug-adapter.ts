@@ -55,7 +55,7 @@ export function modelPath(folder: vscode.WorkspaceFolder | undefined): string[] 
 }
 
 /** What the user sees is what runs: the text of an open file, also where it is not saved yet. */
-async function readAsEdited(path: string): Promise<string> {
+export async function readAsEdited(path: string): Promise<string> {
   const uri = vscode.Uri.file(path).toString();
   const open = vscode.workspace.textDocuments.find(document => document.uri.toString() === uri);
   return open ? open.getText() : readText(path);

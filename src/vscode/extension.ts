@@ -1,12 +1,13 @@
 /**
- * The extension in VS Code: each feature is one file and registers itself. Nothing here knows the simulation;
- * the debugger and its views meet in the Debug Adapter Protocol only.
+ * The extension in VS Code: each feature registers itself. Nothing here knows the simulation: the debugger
+ * and its views meet in the Debug Adapter Protocol only, and a search is a job for a worker.
  */
 import * as vscode from 'vscode';
 import { registerBreakOnCallback } from './break-on-callback';
 import { registerCodeLens } from './code-lens';
 import { registerDebugAdapter } from './debug-adapter';
 import { registerDebugConfigurations } from './debug-configuration';
+import { registerExploring } from './exploring';
 import { registerLanguageClient } from './language-client';
 import { registerLaunchCommands } from './launch-commands';
 import { registerNewScenario } from './new-scenario';
@@ -17,7 +18,8 @@ import { registerShippedFiles } from './shipped-files';
 import { registerTree } from './tree-view';
 
 /** Called by VS Code when a scenario is opened, debugged, or is somewhere in the workspace. */
-export function activate({ extensionUri, globalState, subscriptions }: vscode.ExtensionContext): void {
+export function activate(context: vscode.ExtensionContext): void {
+  const { extensionUri, globalState, subscriptions } = context;
   const sessions = new Sessions();
   const views = { sessions, memory: globalState };
   subscriptions.push(
@@ -26,6 +28,7 @@ export function activate({ extensionUri, globalState, subscriptions }: vscode.Ex
     registerDebugConfigurations(),
     registerLanguageClient(extensionUri),
     registerCodeLens(),
+    registerExploring(extensionUri, context.storageUri ?? context.globalStorageUri),
     registerLaunchCommands(),
     registerBreakOnCallback(extensionUri),
     registerReverseCommands(),

@@ -1,0 +1,98 @@
+/** Counterexamples in the debugger, and in a file beside the scenario. */
+import { createHash } from 'node:crypto';
+import * as vscode from 'vscode';
+import { Refusal } from './commands';
+import { launchConfiguration } from './debug-configuration';
+import { type Explored, traceName } from './exploration';
+import { exists } from './new-scenario';
+import { debugType } from './sessions';
+
+/**
+ * Debugs a counterexample: the run goes to the violation and stops there, so that everything before it can be
+ * stepped back through. `storage` is a folder of ours for the schedule, as a launch names it by file.
+ */
+export async function debugCounterexample(
+  explored: Explored,
+  storage: vscode.Uri,
+  options: vscode.DebugSessionOptions = {},
+): Promise<boolean> {
+  const { program, scenario } = explored;
+  const file = createHash('sha256').update(program).digest('hex').slice(0, 16);
+  const trace = vscode.Uri.joinPath(storage, file, traceName(scenario));
+  await vscode.workspace.fs.writeFile(trace, new TextEncoder().encode(traceOf(explored)));
+  const configuration: vscode.DebugConfiguration = {
+    ...launchConfiguration(program, scenario),
+    schedule: 'replay',
+    trace: trace.fsPath,
+  };
+  const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(program));
+  return vscode.debug.startDebugging(folder, configuration, options);
+}
+
+/** Debugs a counterexample and waits until its session has ended. */
+export async function debugToEnd(
+  explored: Explored,
+  storage: vscode.Uri,
+  { testRun, token }: { testRun: vscode.TestRun; token: vscode.CancellationToken },
+): Promise<void> {
+  let session: vscode.DebugSession | undefined;
+  let end: () => void = () => {};
+  const ended = new Promise<void>(resolve => {
+    end = resolve;
+  });
+  const isOurs = ({ type, configuration }: vscode.DebugSession) =>
+    type === debugType && configuration.program === explored.program;
+  const watches = [
+    vscode.debug.onDidStartDebugSession(started => {
+      if (isOurs(started)) session ??= started;
+    }),
+    vscode.debug.onDidTerminateDebugSession(terminated => {
+      if (terminated === session) end();
+    }),
+    token.onCancellationRequested(() => {
+      if (session) void vscode.debug.stopDebugging(session);
+      end();
+    }),
+  ];
+  try {
+    if ((await debugCounterexample(explored, storage, { testRun })) && session) await ended;
+  } finally {
+    for (const watch of watches) watch.dispose();
+  }
+}
+
+/** Writes the counterexample to SCENARIO.trace beside the scenario; where it cannot, asks for a place. */
+export async function saveCounterexample(explored: Explored): Promise<void> {
+  const text = new TextEncoder().encode(traceOf(explored));
+  const beside = vscode.Uri.joinPath(vscode.Uri.file(explored.program), '..', traceName(explored.scenario));
+  if ((await exists(beside)) && !(await mayReplace(beside))) return;
+  const saved = await vscode.workspace.fs.writeFile(beside, text).then(
+    () => beside,
+    () => saveElsewhere(beside, text),
+  );
+  if (!saved) return;
+  const message = `The counterexample is saved in ${saved.fsPath}; "trace" in launch.json replays it`;
+  if ((await vscode.window.showInformationMessage(message, 'Open')) === 'Open')
+    await vscode.window.showTextDocument(saved);
+}
+
+async function mayReplace(uri: vscode.Uri): Promise<boolean> {
+  const text = `${uri.fsPath} exists already`;
+  return (await vscode.window.showWarningMessage(text, { modal: true }, 'Replace')) === 'Replace';
+}
+
+/** The folder may be one that cannot be written to, as that of the shipped scenarios. */
+async function saveElsewhere(beside: vscode.Uri, text: Uint8Array): Promise<vscode.Uri | undefined> {
+  const title = `${beside.fsPath} cannot be written: save the counterexample elsewhere`;
+  const uri = await vscode.window.showSaveDialog({ title, filters: { Schedule: ['trace'] } });
+  if (uri) await vscode.workspace.fs.writeFile(uri, text);
+  return uri;
+}
+
+function traceOf({ scenario, trace, shown, verdict }: Explored): string {
+  if (trace !== null) return trace;
+  if (shown)
+    throw new Refusal(`No way of ${scenario} shows it, so there is none to follow: ${shown.message}`);
+  const what = verdict === 'holds' ? 'holds' : 'was not found to be violated';
+  throw new Refusal(`${scenario} ${what}: there is no counterexample`);
+}

@@ -1,0 +1,24 @@
+/** Everything of exploring in the editor, put together: commands, diagnostics, reports, tests. */
+import * as vscode from 'vscode';
+import { registerExploreCommands } from './explore-commands';
+import { registerExploreDiagnostics } from './explore-diagnostics';
+import { ExploreReports } from './explore-reports';
+import { Explorer } from './explorer';
+import { registerTestRuns } from './scenario-test-runs';
+import { ScenarioTests } from './scenario-tests';
+
+/** Registers it all; `storage` is a folder of ours. */
+export function registerExploring(extensionUri: vscode.Uri, storage: vscode.Uri): vscode.Disposable {
+  const explorer = new Explorer(extensionUri);
+  const reports = new ExploreReports();
+  const tests = new ScenarioTests();
+  const parts = { explorer, reports, tests, storage };
+  return vscode.Disposable.from(
+    explorer,
+    reports,
+    tests,
+    registerExploreDiagnostics(explorer),
+    registerTestRuns(parts),
+    registerExploreCommands(parts),
+  );
+}

@@ -1,0 +1,63 @@
+/** Exploring in the real editor: from the CodeLens, in the Test Explorer, and on to a counterexample. */
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { type Editor, openEditor, screenshot } from './editor';
+import {
+  focusThread,
+  openFile,
+  poll,
+  pressToolbar,
+  readException,
+  readProblems,
+  readThreads,
+  readToasts,
+  stopDebugging,
+} from './harness';
+
+let editor: Editor;
+
+beforeAll(async () => {
+  editor = await openEditor();
+});
+
+afterEach(async context => {
+  if (context.task.result?.state === 'fail') await screenshot(editor, `failed-${context.task.id}`);
+  await stopDebugging(editor);
+});
+
+afterAll(async () => {
+  await editor?.close();
+});
+
+test('the CodeLens explores a scenario: the verdict is told, and shown where it was expected', async () => {
+  const { page } = editor;
+  await openFile(editor, 'start-is-too-early.mmu');
+  await page.locator('.codelens-decoration a', { hasText: 'Explore' }).first().click();
+  await poll(
+    () => readToasts(editor),
+    toasts => toasts.some(toast => toast.includes('use-after-free')),
+    'a verdict',
+  );
+  await screenshot(editor, '7-explored');
+  await page.keyboard.press('Control+Shift+M');
+  await poll(
+    () => readProblems(editor),
+    problems => problems.some(problem => problem.includes('violated: use-after-free')),
+    'a diagnostic',
+  );
+  await screenshot(editor, '8-diagnostic');
+  await page.locator('.notifications-toasts .monaco-button', { hasText: 'Debug Counterexample' }).click();
+  await poll(
+    () => readException(editor),
+    text => text.includes('use-after-free'),
+    'the violation',
+  );
+  await screenshot(editor, '9-counterexample');
+  await focusThread(editor, 't0');
+  await pressToolbar(editor, 'Step Back');
+  await poll(
+    () => readThreads(editor),
+    threads => threads.length > 0 && !threads.some(thread => /use-after-free/i.test(thread)),
+    'no thread stopped by it',
+  );
+  expect(true).toBe(true);
+});
