@@ -56,6 +56,7 @@ const arithmetic: ReadonlySet<BuiltinName> = new Set<BuiltinName>([
   'pte_numa',
   'pte_page',
   'pte_present',
+  'pte_protnone',
   'pte_same',
   'pte_special',
   'pte_table',

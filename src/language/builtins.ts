@@ -100,6 +100,13 @@ export const builtins = {
     blocks: 'sleep',
     doc: 'Takes a mutex; may sleep.',
   },
+  mutex_trylock: {
+    params: ['place:mutex'],
+    names: ['lock'],
+    result: 'bool',
+    access: 'atomic',
+    doc: 'Takes a mutex if it is free; does not sleep.',
+  },
   mutex_unlock: {
     params: ['place:mutex'],
     names: ['lock'],
@@ -576,6 +583,13 @@ export const builtins = {
     result: 'bool',
     access: 'pure',
     doc: 'Whether the page is not counted, as the zero page is not.',
+  },
+  pte_protnone: {
+    params: ['pte'],
+    names: ['value'],
+    result: 'bool',
+    access: 'pure',
+    doc: 'Whether the entry maps a page and hardware refuses it: PROT_NONE or a NUMA hint.',
   },
   pte_mkspecial: {
     params: ['pte'],

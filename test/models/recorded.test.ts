@@ -33,6 +33,7 @@ for (const recording of recordings) {
   test(`${recording.name}, after it`, () => {
     expect(counted(play(after, recording), recording)).toEqual(tokens);
   });
+  if (Object.keys(recording.stacks).length === 0) continue;
   test(`${recording.name}: the call stacks`, () => {
     const moments = play(after, recording);
     const fillsBatch = 'first free' in recording.stacks;
@@ -198,6 +199,7 @@ function counted(moments: readonly Moment[], recording: Recording): string[] {
   const recorded = tokensOf(recording);
   const runs: { token: string; pages: string[] }[] = [];
   for (const { token, page } of moments) {
+    if (recording.changes === true && token === 'clear') continue;
     const last = runs.at(-1);
     if (last?.token === token && (token === 'clear' || token === 'free')) last.pages.push(page);
     else runs.push({ token, pages: [page] });

@@ -17,6 +17,8 @@ export interface Recording {
   /** The allocator has no page for a further batch. */
   readonly fails?: boolean;
   readonly tokens: string;
+  /** Entries are changed, not cleared: that they are empty for a moment under the lock was not recorded. */
+  readonly changes?: boolean;
   /** Not recorded: freed by the model in other batches, so only compared as a set. */
   readonly otherBatches?: boolean;
   /**
@@ -81,6 +83,17 @@ function inBracket(outer: string): Record<string, string> {
     'first free': `${freed} ${zapping}`,
   };
 }
+
+const changing = 'change_protection_range mprotect_fixup SyS_mprotect';
+
+const mprotect = {
+  START: `__mmu_notifier_invalidate_range_start ${changing}`,
+  'RANGE END': `__mmu_notifier_invalidate_range_end ${changing}`,
+  END: `__mmu_notifier_invalidate_range_end ${changing}`,
+  flush: `flush_tlb_mm_range ${changing}`,
+  IPI: `native_flush_tlb_others flush_tlb_mm_range ${changing}`,
+  remote_flush: munmap.remote_flush ?? '',
+};
 
 const exit = 'exit_mmap mmput do_exit do_group_exit SyS_exit_group';
 
@@ -222,6 +235,81 @@ export const recordings: readonly Recording[] = [
       'START(A+0..4) clear*4 RANGE(A+0..4) END(A+0..4) flush(A+0..4) RANGE(A+0..4) ' +
       'free[p[A+3],p[A+2],p[A+1],p[A+0]]',
     stacks: mmap,
+  },
+  {
+    name: 'mprotect_ro',
+    mappings: fourPages,
+    task: 'mprotect(A, 4 pages, PROT_READ);',
+    changes: true,
+    tokens: 'START(A+0..4) RANGE(A+0..4) END(A+0..4) flush(A+0..4)',
+    stacks: mprotect,
+  },
+  {
+    name: 'mprotect_ro_smp',
+    mappings: fourPages,
+    task: 'mprotect(A, 4 pages, PROT_READ);',
+    more: 'task t1 in P on cpu 1 { store(N, 1); }',
+    changes: true,
+    tokens: 'START(A+0..4) RANGE(A+0..4) END(A+0..4) flush(A+0..4) IPI(A+0..4) remote_flush',
+    stacks: mprotect,
+  },
+  {
+    name: 'mprotect_none',
+    mappings: fourPages,
+    task: 'mprotect(A, 4 pages, PROT_NONE);',
+    changes: true,
+    tokens: 'START(A+0..4) RANGE(A+0..4) END(A+0..4) flush(A+0..4)',
+    stacks: mprotect,
+  },
+  {
+    // Recorded: the second of the two. The entries stay as they are, so that the first store is a fault.
+    name: 'mprotect_ro and mprotect_ro_to_rw, then write_after_ro_rw',
+    mappings: fourPages,
+    task: 'mprotect(A, 4 pages, PROT_READ); mprotect(A, 4 pages, PROT_READ | PROT_WRITE); store(A, 1);',
+    changes: true,
+    tokens:
+      'START(A+0..4) RANGE(A+0..4) END(A+0..4) flush(A+0..4) ' +
+      'START(A+0..4) RANGE(A+0..4) END(A+0..4) flush(A+0..4)',
+    stacks: mprotect,
+  },
+  {
+    name: 'mprotect_untouched',
+    mappings: `${X}  ${A}, 4 pages, rw  ${N}`,
+    task: 'mprotect(A, 4 pages, PROT_READ);',
+    tokens: 'START(A+0..4) RANGE(A+0..4) END(A+0..4)',
+    stacks: mprotect,
+  },
+  {
+    name: 'mremap_move_4',
+    mappings: fourPages,
+    task: 'mremap(A, 4 pages, 4 pages, MREMAP_MAYMOVE | MREMAP_FIXED, 0x2000000000);',
+    tokens:
+      'START(A+0..4) clear*4 flush(A+0..4) RANGE(A+0..4) END(A+0..4) START(A+0..4) RANGE(A+0..4) END(A+0..4)',
+    stacks: {},
+  },
+  {
+    name: 'mremap_move_4m',
+    mappings: fourMegabytes,
+    task: `${touchFourMegabytes} mremap(A, 4 MiB, 4 MiB, MREMAP_MAYMOVE | MREMAP_FIXED, 0x3000000000);`,
+    tokens:
+      'START(A+0..1024) clear*2 flush(A+0..64) clear flush(A+512..576) clear flush(A+960..1024) ' +
+      'RANGE(A+0..1024) END(A+0..1024) START(A+0..1024) RANGE(A+0..1024) END(A+0..1024) clear*2 ' +
+      'flush(A+0..513) RANGE(A+0..513) free[pte_table:A+512,pte_table:A+0]',
+    stacks: {},
+  },
+  {
+    name: 'mremap_grow',
+    mappings: fourPages,
+    task: 'mremap(A, 4 pages, 8 pages, 0, 0); store(A + 7 pages, 1);',
+    tokens: '',
+    stacks: {},
+  },
+  {
+    name: 'zero_read',
+    mappings: `${X}  ${A}, 4 pages, rw  ${N}`,
+    task: 'var word = load(A); assert(word == 0);',
+    tokens: '',
+    stacks: {},
   },
   {
     name: 'first_touch_write',

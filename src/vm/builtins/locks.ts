@@ -49,6 +49,12 @@ function trySpin(vm: Vm, index: number): boolean {
   return true;
 }
 
+function tryMutex(vm: Vm, index: number): boolean {
+  if (vm.words.get(index) !== 0) return false;
+  locks.lock(vm, index, 'mutex');
+  return true;
+}
+
 function lockIrq(vm: Vm, index: number): void {
   locks.lock(vm, index, 'spin');
   if (vm.why === null) locks.addTo(vm, THREAD.irqOff, 1);
@@ -67,6 +73,7 @@ export const lockBuiltins = {
   spin_lock_irq: onLock(lockIrq),
   spin_unlock_irq: onLock(unlockIrq),
   mutex_lock: onLock((vm, index) => locks.lock(vm, index, 'mutex')),
+  mutex_trylock: askLock(tryMutex),
   mutex_unlock: onLock((vm, index) => locks.unlock(vm, index, 'mutex')),
   down_read: onLock(locks.downRead),
   down_read_trylock: askLock(locks.tryRead),

@@ -137,6 +137,7 @@ export const memoryBuiltins = {
   pte_mkyoung: values((_, pte = 0) => format.withBits(pte, format.PTE.A)),
   pte_mkold: values((_, pte = 0) => format.withoutBits(pte, format.PTE.A)),
   pte_special: values((_, pte = 0) => (format.pteSpecial(pte) ? 1 : 0)),
+  pte_protnone: values((_, pte = 0) => (format.pteProtnone(pte) ? 1 : 0)),
   pte_mkspecial: values((_, pte = 0) => format.withBits(pte, format.PTE.SPECIAL)),
   pte_modify: values((_, pte = 0, read = 0, write = 0) =>
     format.withRights(pte, { read: read !== 0, write: write !== 0 }),
