@@ -22,6 +22,7 @@ export function searchMmun(sizes: Sizes, bug: 0 | 1 | 2, reductions: Reductions)
     order: 'breadth',
     limits: { statesMax: 2 ** 31, depthMax: 2 ** 31, memoryMax: 8 * 2 ** 30, secondsMax: 3600 },
     reductions,
+    caches: 'demand',
     seed: 1,
     all: false,
     clock: () => performance.now() / 1000,

@@ -92,6 +92,11 @@ function addExplore(program: Command, terminal: Terminal, end: (code: number) =>
         .choices(['breadth', 'depth', 'random'])
         .default('breadth'),
     )
+    .addOption(
+      new Option('--caches <name>', 'whether fills on speculation and evictions are searched')
+        .choices(['demand', 'explicit'])
+        .default('demand'),
+    )
     .option('--seed <number>', 'seed of the random order', parseSeed, 1)
     .option('--all', 'go on after the first violation, to list every property that can be violated')
     .option('--save-trace <file>', 'save the schedule of the violation that is shown')

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { notReachedCount, notReachedText } from '../explain/coverage';
 import { type ExploreJob, type ExploreReport, type JobProgress, mainFinding, runJob } from '../explore/job';
-import type { Finding, SearchOrder } from '../explore/search';
+import type { CacheMode, Finding, SearchOrder } from '../explore/search';
 import type { Program } from '../language/program';
 import { compileRun, type RunProblem } from '../session/load';
 import { followPath } from '../session/path';
@@ -22,6 +22,7 @@ export interface ExploreOptions extends LoadOptions {
   readonly notChecked?: boolean;
   readonly mergeLocal: boolean;
   readonly mergeGuarded: boolean;
+  readonly caches: CacheMode;
   readonly clearDead: boolean;
   readonly states: number;
   readonly depth: number;
@@ -67,7 +68,7 @@ async function programsOf(
 async function exploreOne(program: Program, options: ExploreOptions, terminal: Terminal): Promise<number> {
   const report = await searched(program, options, terminal);
   const shown = mainFinding(program, report.findings);
-  const session = shown?.path ? followPath(program, shown.path) : null;
+  const session = shown?.path ? followPath(program, shown.path, options.caches) : null;
   const trace = session === null ? null : formatSchedule(session);
   if (options.saveTrace !== undefined && trace !== null) await save(options.saveTrace, trace);
   if (options.json) terminal.out(`${JSON.stringify(record(program, report, trace))}\n`);
@@ -106,11 +107,11 @@ async function searched(
 }
 
 function jobOf(program: Program, options: ExploreOptions): ExploreJob {
-  const { order, seed, all = false, states, depth, memory, seconds } = options;
+  const { order, seed, caches, all = false, states, depth, memory, seconds } = options;
   const limits = { statesMax: states, depthMax: depth, memoryMax: memory * 2 ** 20, secondsMax: seconds };
   const { mergeLocal: local, mergeGuarded: guarded, clearDead: deadLocals } = options;
   const reductions = { local, guarded, deadLocals };
-  return { program, options: { order, limits, reductions, seed, all }, workers: 0 };
+  return { program, options: { order, limits, reductions, caches, seed, all }, workers: 0 };
 }
 
 function progressLine(program: Program, progress: JobProgress): string {

@@ -1,8 +1,17 @@
 /** Level by level: the first path found to a violation is one of the shortest. */
 import type { Program } from '../language/program';
-import { Vm } from '../vm/vm';
+import type { Vm } from '../vm/vm';
 import { Frontier } from './frontier';
-import { type PathStep, Progress, type Search, type SearchOptions, unmerge, Waits } from './search';
+import {
+  type PathStep,
+  Progress,
+  type Search,
+  type SearchOptions,
+  threadsOf,
+  unmerge,
+  vmFor,
+  Waits,
+} from './search';
 import { Stepper } from './stepper';
 import { Visited } from './visited';
 
@@ -32,7 +41,7 @@ export class BreadthFirst implements Search {
     private readonly program: Program,
     private readonly options: SearchOptions,
   ) {
-    this.vm = new Vm(program);
+    this.vm = vmFor(program, options.caches);
     this.stepper = new Stepper(this.vm, options.reductions);
     this.progress = new Progress(this.vm, options);
     this.frontier = new Frontier(this.vm.words);
@@ -76,11 +85,12 @@ export class BreadthFirst implements Search {
     this.expanding++;
     waits.clear();
     let successors = 0;
-    for (let thread = 0; thread < vm.threads.length; thread++) {
+    const threads = threadsOf(vm, this.options.caches);
+    for (let thread = 0; thread < threads; thread++) {
       for (let choice = 0, choices = 1; choice < choices; choice++) {
         const status = stepper.step(thread, choice);
         if (status === 'stepped') {
-          successors++;
+          if (thread !== vm.cachesThread) successors++;
           choices = stepper.choices;
           this.judge(mark, thread, choice);
         } else if (status === 'blocked') waits.note(vm, thread);
@@ -125,7 +135,7 @@ export class BreadthFirst implements Search {
       const action = this.actions[state] ?? 0;
       path.push({ thread: action & ((1 << THREAD_BITS) - 1), choice: action >>> THREAD_BITS });
     }
-    return unmerge(this.program, this.options.reductions, path.reverse());
+    return unmerge(this.program, this.options, path.reverse());
   }
 
   private measure(): void {

@@ -3,8 +3,17 @@
  * finds are not short.
  */
 import type { Program } from '../language/program';
-import { Vm } from '../vm/vm';
-import { type PathStep, Progress, type Search, type SearchOptions, unmerge, Waits } from './search';
+import type { Vm } from '../vm/vm';
+import {
+  type PathStep,
+  Progress,
+  type Search,
+  type SearchOptions,
+  threadsOf,
+  unmerge,
+  vmFor,
+  Waits,
+} from './search';
 import { Stepper } from './stepper';
 import { Visited } from './visited';
 
@@ -24,6 +33,7 @@ interface Place {
 export class DepthFirst implements Search {
   readonly progress: Progress;
   private readonly vm: Vm;
+  private readonly threads: number;
   private readonly stepper: Stepper;
   private readonly visited = new Visited();
   private readonly hash = new Int32Array(4);
@@ -35,7 +45,8 @@ export class DepthFirst implements Search {
     private readonly program: Program,
     private readonly options: SearchOptions,
   ) {
-    this.vm = new Vm(program);
+    this.vm = vmFor(program, options.caches);
+    this.threads = threadsOf(this.vm, options.caches);
     this.stepper = new Stepper(this.vm, options.reductions);
     this.progress = new Progress(this.vm, options);
     this.progress.keep(this.vm.claims.broken(), () => []);
@@ -52,7 +63,7 @@ export class DepthFirst implements Search {
         progress.complete = true;
         return true;
       }
-      if (place.thread === this.vm.threads.length) this.leave(place);
+      if (place.thread === this.threads) this.leave(place);
       else this.tryNext(place);
       if (this.steps++ % CHECK_EVERY === 0) this.measure();
     }
@@ -70,7 +81,7 @@ export class DepthFirst implements Search {
       place.choice = 0;
       return;
     }
-    place.successors++;
+    if (thread !== vm.cachesThread) place.successors++;
     progress.transitions++;
     const isLastChoice = choice + 1 >= stepper.choices;
     place.thread = isLastChoice ? thread + 1 : thread;
@@ -121,7 +132,7 @@ export class DepthFirst implements Search {
 
   private path(last: PathStep | null): PathStep[] {
     const path = last === null ? this.taken : [...this.taken, last];
-    return unmerge(this.program, this.options.reductions, path);
+    return unmerge(this.program, this.options, path);
   }
 
   private measure(): void {

@@ -1,7 +1,16 @@
 /** Walks drawn by a seeded generator: for what is too large to search. It proves nothing. */
 import type { Program } from '../language/program';
-import { Vm } from '../vm/vm';
-import { type PathStep, Progress, type Search, type SearchOptions, unmerge, Waits } from './search';
+import type { Vm } from '../vm/vm';
+import {
+  type PathStep,
+  Progress,
+  type Search,
+  type SearchOptions,
+  threadsOf,
+  unmerge,
+  vmFor,
+  Waits,
+} from './search';
 import { Stepper } from './stepper';
 
 /** Steps between two looks at the clock. */
@@ -21,7 +30,7 @@ export class RandomWalk implements Search {
     private readonly program: Program,
     private readonly options: SearchOptions,
   ) {
-    this.vm = new Vm(program);
+    this.vm = vmFor(program, options.caches);
     this.stepper = new Stepper(this.vm, options.reductions);
     this.progress = new Progress(this.vm, options);
     this.start = this.vm.words.mark();
@@ -53,14 +62,18 @@ export class RandomWalk implements Search {
     const mark = words.mark();
     const enabled: PathStep[] = [];
     waits.clear();
-    for (let thread = 0; thread < vm.threads.length; thread++) {
+    let successors = 0;
+    const threads = threadsOf(vm, this.options.caches);
+    for (let thread = 0; thread < threads; thread++) {
       const status = vm.tryStep(thread, 0);
       if (status === 'blocked') waits.note(vm, thread);
+      if (status === 'stepped' && thread !== vm.cachesThread) successors++;
       if (status === 'stepped')
         for (let choice = 0; choice < vm.choices; choice++) enabled.push({ thread, choice });
       words.undo(mark);
     }
-    progress.judgeState(enabled.length, waits, () => this.path());
+    progress.judgeState(successors, waits, () => this.path());
+    if (successors === 0) return false;
     const step = enabled[this.draw(enabled.length)];
     return step !== undefined && this.take(step);
   }
@@ -80,7 +93,7 @@ export class RandomWalk implements Search {
   }
 
   private path(): PathStep[] {
-    return unmerge(this.program, this.options.reductions, this.taken);
+    return unmerge(this.program, this.options, this.taken);
   }
 
   /** A number below `count` from a generator with 32 bits of state. */

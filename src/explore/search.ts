@@ -24,11 +24,18 @@ export interface SearchLimits {
 /** In which order states are looked at. */
 export type SearchOrder = 'breadth' | 'depth' | 'random';
 
+/**
+ * What caches do in a search: `demand`: they fill when an access asks them to, and evict when they are full;
+ * `explicit`: their thread is searched as well, so that they fill and evict whenever they can.
+ */
+export type CacheMode = 'demand' | 'explicit';
+
 /** How a search is made. */
 export interface SearchOptions {
   readonly order: SearchOrder;
   readonly limits: SearchLimits;
   readonly reductions: Reductions;
+  readonly caches: CacheMode;
   /** Seed of the random walk. */
   readonly seed: number;
   /** Goes on after the first finding, to list every property that can be violated. */
@@ -104,7 +111,7 @@ export class Progress {
     }
   }
 
-  /** Judges a state of which every step was tried: `successors` of them could be made. */
+  /** Judges a state of which every step was tried: `successors` could be made, less those of caches. */
   judgeState(successors: number, waits: Waits, path: () => readonly PathStep[]): void {
     if (successors === 0) {
       this.ends++;
@@ -174,9 +181,23 @@ export class Waits {
   }
 }
 
+/** A vm for a search. */
+export function vmFor(program: Program, caches: CacheMode): Vm {
+  return new Vm(program, caches === 'explicit');
+}
+
+/** How many threads a search looks at: the caches are the last. */
+export function threadsOf(vm: Vm, caches: CacheMode): number {
+  return caches === 'explicit' ? vm.threads.length : vm.cachesThread;
+}
+
 /** Turns the steps of a search into single steps of the vm, by making them again. */
-export function unmerge(program: Program, reductions: Reductions, path: readonly PathStep[]): PathStep[] {
-  const stepper = new Stepper(new Vm(program), reductions);
+export function unmerge(
+  program: Program,
+  { reductions, caches }: Pick<SearchOptions, 'reductions' | 'caches'>,
+  path: readonly PathStep[],
+): PathStep[] {
+  const stepper = new Stepper(vmFor(program, caches), reductions);
   return path.flatMap(({ thread, choice }) => {
     stepper.step(thread, choice);
     const rest = Array.from({ length: stepper.length - 1 }, () => ({ thread, choice: 0 }));

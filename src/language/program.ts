@@ -355,8 +355,13 @@ export type ReplayStep =
   | { readonly kind: 'steps'; readonly thread: string; readonly count: number; readonly span: Span }
   | { readonly kind: 'call' | 'return'; readonly thread: string; readonly fn: string; readonly span: Span }
   | { readonly kind: 'blocked' | 'done'; readonly thread: string; readonly span: Span }
-  /** Runs until the next step of the thread offers a choice, then takes this one. */
-  | { readonly kind: 'choose'; readonly thread: string; readonly choice: number; readonly span: Span };
+  /** Runs until the next step of the thread offers a choice, then takes this one, by number or by name. */
+  | {
+      readonly kind: 'choose';
+      readonly thread: string;
+      readonly choice: number | string;
+      readonly span: Span;
+    };
 
 /** The verdict a scenario expects. */
 export type Expectation =

@@ -26,7 +26,7 @@ function stepOf(unit: Unit, node: ReplayLine): ReplayStep {
     case 'done':
       return { kind: how, thread, span };
     case 'choose':
-      return { kind: 'choose', thread, choice: countOf(unit, node), span };
+      return { kind: 'choose', thread, choice: node.choice ?? countOf(unit, node), span };
     default:
       return { kind: 'steps', thread, count: countOf(unit, node), span };
   }

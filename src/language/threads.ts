@@ -6,12 +6,21 @@ import type { Program } from './program';
 export const THREADS_MAX = 32;
 
 /** Kinds of threads. Hardware agents are threads too: one can see, step and freeze them. */
-export type ThreadKind = 'task' | 'kworker' | 'daemon' | 'cpu' | 'device' | 'ats' | 'commands' | 'ppr';
+export type ThreadKind =
+  | 'task'
+  | 'kworker'
+  | 'daemon'
+  | 'cpu'
+  | 'device'
+  | 'ats'
+  | 'commands'
+  | 'ppr'
+  | 'caches';
 
 /** A thread. Ids are indices into the list of threads, fixed for a program. */
 export interface Thread {
   readonly id: number;
-  /** `t0 [P] cpu0`, `kworker/amd_iommu_v2`, `amd commands`, `gpu`, `gpu ats`, `cpu0 irq`. */
+  /** `t0 [P] cpu0`, `kworker/amd_iommu_v2`, `amd commands`, `gpu`, `gpu ats`, `cpu0 irq`, `caches`. */
   readonly name: string;
   /** The name in replay blocks: `t0`, else the same. */
   readonly shortName: string;
@@ -27,7 +36,10 @@ export function isHardware({ kind }: Thread): boolean {
   return kind === 'ats' || kind === 'commands' || kind === 'ppr';
 }
 
-/** All threads, in the order of the thread list. Tasks come first: `task` values are 1 + thread id. */
+/**
+ * All threads, in the order of the thread list. Tasks come first: `task` values are 1 + thread id. Last come
+ * the caches, which may act on their own but never must: what is said of all threads does not count them.
+ */
 export function threadsOf({
   scenario,
   workqueues,
@@ -61,5 +73,6 @@ export function threadsOf({
     add('commands', index, `${iommu.name} commands`);
     add('ppr', index, `${iommu.name} ppr`);
   }
+  add('caches', 0, 'caches');
   return threads;
 }

@@ -34,8 +34,8 @@ export class Cpu {
   private readonly frames: Frames;
   private readonly walker: Walker;
   private readonly index: number;
+  readonly port: WalkPort;
   private readonly agent: Agent;
-  private readonly port: WalkPort;
   private readonly root: number;
   private readonly walk: number;
 
@@ -128,6 +128,16 @@ export class Cpu {
     this.psc.markFrame(frame);
   }
 
+  /** The register word of CR3: a root and its mark. */
+  rootRegister(): number {
+    return this.wires.words.get(this.root);
+  }
+
+  /** Tag of the copies of this address space. The mark of the root does not change which are found. */
+  rootTag(): number {
+    return this.rootRegister() >> 1;
+  }
+
   /** Whether no access is under way. */
   isIdle(): boolean {
     return this.wires.words.get(this.walk) === 0;
@@ -137,15 +147,6 @@ export class Cpu {
     const words = this.wires.words;
     if (words.get(this.walk + 1) !== low || words.get(this.walk + 2) !== high) return false;
     return ((header & WRITE_REQUEST) !== 0) === write;
-  }
-
-  private rootRegister(): number {
-    return this.wires.words.get(this.root);
-  }
-
-  /** The mark of the root does not change which copies are found. */
-  private rootTag(): number {
-    return this.rootRegister() >> 1;
   }
 
   private complete(

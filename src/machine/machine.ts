@@ -21,6 +21,7 @@ import { Frames } from './frames';
 import { type Command, type FaultRecord, Iommu, type PageRequest } from './iommu';
 import type { CacheKind, MachineEvent, MachineHooks } from './observer';
 import { rootFrame } from './register-bits';
+import { type CacheAction, evictionsOf, Speculation } from './speculation';
 import { type Backing, Walker } from './walk';
 import { Wires } from './wires';
 
@@ -29,13 +30,6 @@ export interface MachineSizes {
   readonly threads: number;
   /** Device index of each device program. */
   readonly programs: readonly number[];
-}
-
-/** Where one entry of a cache is. */
-export interface CacheSlot {
-  readonly cache: CacheKind;
-  readonly owner: number;
-  readonly slot: number;
 }
 
 /** A DMA that is translated and not yet done. */
@@ -83,6 +77,7 @@ export class Machine {
   readonly programs: readonly Dma[];
   private readonly wires = new Wires();
   private readonly walker: Walker;
+  private readonly speculation: Speculation;
   private readonly logBases: readonly number[];
 
   constructor(config: MachineConfig, sizes: MachineSizes, layout: Layout) {
@@ -96,6 +91,7 @@ export class Machine {
     this.iommus = config.iommus.map((iommu, index) => new Iommu(this.wires, layout, index, iommu));
     this.devices = this.makeDevices(sizes, layout);
     for (const iommu of this.iommus) iommu.devices = this.devices.filter(device => device.iommu === iommu);
+    this.speculation = new Speculation(this.frames, this.walker, X86_64, this.cpus, this.devices);
     const programs = this.devices.flatMap(device => device.programs);
     this.programs = programs.sort((a, b) => a.program - b.program);
     assert(
@@ -349,11 +345,25 @@ export class Machine {
     return this.device(device).atsStep(choice);
   }
 
+  /** What caches can read or fill on their own now, in a fixed order, no more than `max`. */
+  fills(max: number): CacheAction[] {
+    return this.speculation.fills(max);
+  }
+
   /** Every entry that a cache could drop on its own. */
-  evictions(): CacheSlot[] {
-    return this.caches().flatMap(cache =>
-      Array.from({ length: cache.count() }, (_, slot) => ({ cache: cache.kind, owner: cache.owner, slot })),
-    );
+  evictions(): CacheAction[] {
+    return evictionsOf(this.caches());
+  }
+
+  /** A cache does something on its own, which was found possible in the present state. */
+  act(action: CacheAction): void {
+    if (action.kind === 'evict') this.evict(action.cache, action.owner, action.slot);
+    else this.speculation.make(action);
+  }
+
+  /** From now on caches keep their entries sorted, not by age. Only before there are any. */
+  sortCaches(): void {
+    this.wires.sortsCaches = true;
   }
 
   /** A cache drops an entry on its own. */

@@ -44,6 +44,13 @@ export interface WalkPort {
   readonly isIommu: boolean;
 }
 
+/** What a walk knows before it reads an entry: the table and its level, and what it gathered on its way. */
+export interface Reach {
+  readonly table: number;
+  readonly level: number;
+  readonly gathered: number;
+}
+
 /** The present leaf for an address. */
 export interface Backing {
   /** Frame of the 4 KiB piece. */
@@ -56,7 +63,7 @@ export interface Backing {
 
 /** Walks page tables of one format. */
 export class Walker {
-  /** The leaf read by the step that returned `leaf`: valid until the next step, no part of the state. */
+  /** What was read last: frame and flags of the copy. Valid until the next read, no part of the state. */
   frame = 0;
   flags = 0;
   private readonly wires: Wires;
@@ -84,24 +91,51 @@ export class Walker {
       const flags = cached < 0 ? 0 : port.pointers.flags(cached);
       level = cached < 0 ? this.format.levels : levelOf(flags) - 1;
       table = cached < 0 ? rootFrame(root) : port.pointers.frame(cached);
-      gathered = cached < 0 ? W | U | ((root & 1) !== 0 ? MARK : 0) : flags & GATHERED;
+      gathered = cached < 0 ? rootRights(root) : flags & GATHERED;
     }
+    const result = this.read(port, pasid, tag, low, high, { table, level, gathered }, write);
+    if (result !== 'more') return result;
+    words.put(at, (header & ~(LEVEL_MASK | GATHERED)) | ((level - 1) << LEVEL_SHIFT) | this.flags);
+    words.put(at + 3, this.frame);
+    return 'more';
+  }
+
+  /**
+   * Reads the entry for an address in a table, and fills a cache with what it holds: the one way in which
+   * walks go on, those on demand and those on speculation. `frame` and `flags` then tell what was read.
+   */
+  read(
+    port: WalkPort,
+    pasid: number,
+    tag: number,
+    low: number,
+    high: number,
+    from: Reach,
+    write: boolean,
+  ): WalkResult {
+    const { table, level } = from;
     const slot = slotOf(low, high, level);
     const address = fromWords(low, high);
-    this.wires.hooks.walked(port.agent, pasid, address, table, slot, (gathered & MARK) !== 0);
+    this.wires.hooks.walked(port.agent, pasid, address, table, slot, (from.gathered & MARK) !== 0);
     this.wires.sink?.({ type: 'walk', by: port.agent, address, frame: table, slot, level });
     const value = this.frames.read(table, slot);
-    if ((value & PTE.P) === 0) return 'absent';
-    const rights = gather(gathered, value);
-    if (level === 1 || ((value & PTE.PS) !== 0 && level <= this.format.hugeLevelMax)) {
-      return this.takeLeaf(port, tag, low, high, level, table, slot, value, rights, write);
-    }
-    if ((value & PTE.A) === 0) this.frames.write(table, slot, value | PTE.A);
-    const next = pteFrame(value);
-    port.pointers.fill(tag, level, low, high, rights, next);
-    words.put(at, (header & ~(LEVEL_MASK | GATHERED)) | ((level - 1) << LEVEL_SHIFT) | rights);
-    words.put(at + 3, next);
-    return 'more';
+    const kind = this.decode(port, from, value, write);
+    if (kind === 'absent' || kind === 'denied') return kind;
+    const used = value | PTE.A | (write && kind === 'leaf' ? PTE.D : 0);
+    if (used !== value) this.frames.write(table, slot, used);
+    const cache = kind === 'leaf' ? port.leaves : port.pointers;
+    cache.fill(tag, level, low, high, this.flags, this.frame);
+    if (kind === 'leaf') this.flags |= level << LEVEL_SHIFT;
+    return kind;
+  }
+
+  /** Whether a read for nobody would change anything: a cache, or A in the entry. Changes nothing itself. */
+  wouldFill(port: WalkPort, tag: number, low: number, high: number, from: Reach): WalkResult | 'same' {
+    const value = this.frames.read(from.table, slotOf(low, high, from.level));
+    const kind = this.decode(port, from, value, false);
+    if (kind === 'absent' || kind === 'denied' || (value & PTE.A) === 0) return kind;
+    const cache = kind === 'leaf' ? port.leaves : port.pointers;
+    return cache.hasLatest(tag, from.level, low, high, this.flags, this.frame) ? 'same' : kind;
   }
 
   /** Takes a walk back to its beginning; the rest of the header stays. */
@@ -136,30 +170,25 @@ export class Walker {
     return undefined;
   }
 
-  private takeLeaf(
-    port: WalkPort,
-    tag: number,
-    low: number,
-    high: number,
-    level: number,
-    table: number,
-    slot: number,
-    value: number,
-    rights: number,
-    write: boolean,
-  ): WalkResult {
+  /** What an entry is to a walk; `frame` and `flags` are then those of the copy that is made of it. */
+  private decode(port: WalkPort, { level, gathered }: Reach, value: number, write: boolean): WalkResult {
+    if ((value & PTE.P) === 0) return 'absent';
+    const rights = gather(gathered, value);
+    this.frame = pteFrame(value);
+    this.flags = rights;
+    if (level !== 1 && ((value & PTE.PS) === 0 || level > this.format.hugeLevelMax)) return 'more';
     const lacksUser = (this.format.required & PTE.U) !== 0 && (rights & U) === 0;
     if (lacksUser || (write && (rights & W) === 0)) return 'denied';
-    const used = value | PTE.A | (write ? PTE.D : 0);
-    if (used !== value) this.frames.write(table, slot, used);
     const kept = port.isIommu && !write ? rights & ~W : rights;
-    const global = !port.isIommu && (used & PTE.G) !== 0 ? G : 0;
-    const flags = kept | LEAF | global | ((used & PTE.D) !== 0 ? D : 0);
-    this.frame = pteFrame(value);
-    this.flags = flags | (level << LEVEL_SHIFT);
-    port.leaves.fill(tag, level, low, high, flags, this.frame);
+    const global = !port.isIommu && (value & PTE.G) !== 0 ? G : 0;
+    this.flags = kept | LEAF | global | (write || (value & PTE.D) !== 0 ? D : 0);
     return 'leaf';
   }
+}
+
+/** What a walk that begins at a root has gathered: every right, and the mark of the root. */
+export function rootRights(register: number): number {
+  return W | U | ((register & 1) !== 0 ? MARK : 0);
 }
 
 /** Rights are granted only where every level grants them; marks and NX add up. */

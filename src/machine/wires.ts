@@ -5,6 +5,8 @@ import type { MachineEvent, MachineHooks } from './observer';
 export class Wires {
   words = new Words(0, 0);
   hooks: MachineHooks = silent;
+  /** Whether caches keep their entries sorted instead of by age. Set once, before there is any state. */
+  sortsCaches = false;
   /** Events are made only while this is set. */
   sink: ((event: MachineEvent) => void) | undefined = undefined;
 }

@@ -9,8 +9,12 @@ interface PathStep {
   readonly choice: number;
 }
 
-/** A session at the end of a path, with all that is found there. */
-export function followPath(program: Program, path: readonly PathStep[]): Session {
+/** A session at the end of a path of a search with such caches, with all that is found there. */
+export function followPath(
+  program: Program,
+  path: readonly PathStep[],
+  caches: 'demand' | 'explicit' = 'demand',
+): Session {
   const scheduler: Scheduler = {
     initial: 0,
     pick: (_, state) => {
@@ -23,6 +27,7 @@ export function followPath(program: Program, path: readonly PathStep[]): Session
     schedule: 'replay',
     replay: scheduler,
     stepsMax: path.length + 1,
+    explores: caches === 'explicit',
   });
   for (const _ of path) session.forward();
   // Where nothing can go on, the session says what is wrong with that.

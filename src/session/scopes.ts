@@ -163,6 +163,7 @@ function machineRows(session: Session): Variable[] {
       return row(struct, objects.length === 1 ? '1 object' : `${objects.length} objects`, rows(objects));
     });
   const runnable = new Set(vm.runnable());
+  if (vm.choiceCount(vm.cachesThread).count > 0) runnable.add(vm.cachesThread);
   const threads = vm.threads.map(({ id, name }) => {
     const wait = session.waitsFor(id);
     return row(name, runnable.has(id) ? 'can run' : wait === '' ? 'has ended' : wait);

@@ -30,6 +30,8 @@ export interface SessionOptions {
   /** Ids of the properties to watch; all by default. */
   readonly properties?: readonly PropertyId[] | null | undefined;
   readonly stepsMax?: number | undefined;
+  /** Follows a path of a search with `explicit` caches: numbers of choices are as there. */
+  readonly explores?: boolean | undefined;
 }
 
 /** Steps a run may make by default: some hundred megabytes of journal. */
@@ -76,7 +78,7 @@ export class Session {
     readonly program: Program,
     readonly options: SessionOptions = {},
   ) {
-    this.vm = new Vm(program);
+    this.vm = new Vm(program, options.explores ?? false);
     this.schedule =
       options.schedule ?? (options.replay || program.scenario.replay.length > 0 ? 'replay' : 'fair');
     this.scheduler = schedulerOf(program, this.schedule, options);
@@ -240,9 +242,11 @@ export class Session {
 
   private planManual(chosen: number | null, choice: number): Plan | Exclude<Advance, { kind: 'stepped' }> {
     const runnable = this.vm.runnable();
-    if (runnable.length === 0) return this.rest();
+    const isCaches = chosen === this.vm.cachesThread;
+    if (runnable.length === 0 && !isCaches) return this.rest();
     const thread = chosen ?? runnable[0] ?? 0;
-    if (!runnable.includes(thread)) return this.refused(thread);
+    const canStep = isCaches ? this.vm.choiceCount(thread).count > 0 : runnable.includes(thread);
+    if (!canStep) return this.refused(thread);
     return { kind: 'plan', thread, choice, after: this.state, recorded: false };
   }
 

@@ -8,18 +8,21 @@
  *     kernel linux-3.18
  *     t0 12 steps @ zap_pte_range+3
  *     gpu choose 1 @ -
+ *     caches: fill gpu atc A + 1 page pasid 1 @ -
+ *
+ * What caches do on their own is saved by its name: its number depends on all else that they could do.
  */
 import { THREAD } from '../vm/layout';
 import type { Divergence, Pick, Scheduler, ScheduleState } from '../vm/schedule';
-import { fair } from '../vm/schedule';
+import { choiceOf, fair } from '../vm/schedule';
 import type { Vm } from '../vm/vm';
 
-/** One run of a thread: steps with the first choice, or one step with another one. */
+/** One run of a thread: steps with the first choice, or one step with another one, by number or name. */
 export interface SavedRun {
   readonly line: number;
   readonly thread: string;
   readonly steps: number;
-  readonly choice: number;
+  readonly choice: number | string;
   readonly place: string;
 }
 
@@ -47,21 +50,32 @@ export function formatSchedule(run: WalkedRun): string {
   const end = run.position;
   const lines = [HEADER, `scenario ${vm.program.scenario.name}`, `kernel ${vm.program.kernel}`];
   for (let from = 0; from < end; ) {
-    const to = endOfRun(run.steps, from, end);
+    const to = endOfRun(run, from, end);
     const { thread, choice } = run.steps[from] ?? { thread: 0, choice: 0 };
+    run.goTo(from);
+    const what = thread === vm.cachesThread ? `: ${nameOf(vm, choice)}` : ` ${runText(to - from, choice)}`;
     run.goTo(to);
-    const name = vm.threads[thread]?.shortName ?? '';
-    const what = choice === 0 ? (to - from === 1 ? '1 step' : `${to - from} steps`) : `choose ${choice}`;
-    lines.push(`${name} ${what} @ ${placeOf(vm, thread)}`);
+    lines.push(`${vm.threads[thread]?.shortName ?? ''}${what} @ ${placeOf(vm, thread)}`);
     from = to;
   }
   run.goTo(end);
   return `${lines.join('\n')}\n`;
 }
 
-function endOfRun(steps: WalkedRun['steps'], from: number, end: number): number {
+function runText(steps: number, choice: number): string {
+  if (choice !== 0) return `choose ${choice}`;
+  return steps === 1 ? '1 step' : `${steps} steps`;
+}
+
+/** What the caches would do now. */
+function nameOf(vm: Vm, choice: number): string {
+  return vm.choiceCount(vm.cachesThread).names?.[choice] ?? '';
+}
+
+function endOfRun(run: WalkedRun, from: number, end: number): number {
+  const { steps, vm } = run;
   const first = steps[from];
-  if (first === undefined || first.choice !== 0) return from + 1;
+  if (first === undefined || first.choice !== 0 || first.thread === vm.cachesThread) return from + 1;
   let to = from + 1;
   while (to < end && steps[to]?.thread === first.thread && steps[to]?.choice === 0) to++;
   return to;
@@ -81,6 +95,12 @@ export function parseSchedule(file: { path: string; text: string }): SavedSchedu
     if (head !== null) {
       if (head[1] === 'scenario') scenario = head[2] ?? '';
       else kernel = head[2] ?? '';
+      continue;
+    }
+    const named = /^([^:]+): (.+) @ (\S+)$/.exec(trimmed);
+    if (named !== null) {
+      const [, thread = '', choice = '', place = '-'] = named;
+      runs.push({ line: index + 1, thread, steps: 1, choice, place });
       continue;
     }
     const run = /^(.+?) (?:(\d{1,9}) steps?|choose (\d{1,9})) @ (\S+)$/.exec(trimmed);
@@ -137,9 +157,9 @@ function pickRun(
     const text = vm.blocked(thread)?.text ?? 'has ended';
     return diverged(saved, run, `after ${state.count} of ${run.steps} steps ${run.thread} ${text}`);
   }
-  if (run.choice >= choices)
-    return diverged(saved, run, `the step offers ${choices} choices, not a choice ${run.choice}`);
-  return { thread, choice: run.choice, state: { ...state, count: state.count + 1 } };
+  const choice = choiceOf(vm, thread, run.choice);
+  if (typeof choice !== 'number') return diverged(saved, run, choice.problem);
+  return { thread, choice, state: { ...state, count: state.count + 1 } };
 }
 
 /**

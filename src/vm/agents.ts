@@ -24,6 +24,8 @@ export function agentStep(vm: Vm, id: number): StepResult['status'] {
       return hardware(vm, 1, () => vm.machine.commandStep(thread.index));
     case 'ppr':
       return hardware(vm, 1, () => vm.machine.pprStep(thread.index));
+    case 'caches':
+      return vm.caches.step();
     default:
       return 'finished';
   }
@@ -53,6 +55,8 @@ export function agentNote(vm: Vm, id: number): { readonly name: string; readonly
         name: 'page-request writer',
         text: `${vm.machine.pprLog(thread.index).length} requests in the log`,
       };
+    case 'caches':
+      return { name: 'fills and evictions', text: `${vm.machine.evictions().length} entries held` };
     default:
       return null;
   }

@@ -10,6 +10,7 @@ export function findDeadlock(vm: Vm): Violation | null {
   const waits = new Map<number, Blocked>();
   let running = 0;
   for (const thread of vm.threads) {
+    if (thread.kind === 'caches') continue;
     const blocked = vm.blocked(thread.id);
     if (blocked !== null) waits.set(thread.id, blocked);
     else if (!vm.finished(thread.id)) running++;

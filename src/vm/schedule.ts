@@ -10,6 +10,9 @@ import { isHardware, type Thread } from '../language/threads';
 import type { Vm } from './vm';
 import { waitChain } from './waits';
 
+/** Choices named in a message at most. */
+const NAMES_SHOWN = 8;
+
 /** What a scheduler remembers between two steps: plain data. */
 export type ScheduleState = number | ReplayState;
 
@@ -44,7 +47,7 @@ export interface Scheduler {
   pick(vm: Vm, state: ScheduleState): Pick;
 }
 
-/** One step per agent in the order of the thread list; first choices; no evictions. */
+/** One step per agent in the order of the thread list; first choices; caches do nothing on their own. */
 export function fair(): Scheduler {
   return { initial: -1, pick: (vm, state) => pickFair(vm, typeof state === 'number' ? state : -1) };
 }
@@ -56,6 +59,9 @@ export function random(seed: number): Scheduler {
     pick: (vm, state) => {
       const position = typeof state === 'number' ? state : 0;
       const runnable = vm.runnable();
+      if (runnable.length === 0) return null;
+      // Where all else is at rest, the caches would go on for ever.
+      if (vm.choiceCount(vm.cachesThread).count > 0) runnable.push(vm.cachesThread);
       const thread = runnable[draw(seed, 2 * position, runnable.length)];
       if (thread === undefined) return null;
       const { count } = vm.choiceCount(thread);
@@ -76,6 +82,7 @@ function pickFair(vm: Vm, last: number): Pick {
   const count = vm.threads.length;
   for (let offset = 1; offset <= count; offset++) {
     const thread = (last + offset + count) % count;
+    if (vm.threads[thread]?.kind === 'caches') continue;
     if (vm.choiceCount(thread).count > 0) return { thread, choice: 0, state: thread };
   }
   return null;
@@ -100,10 +107,11 @@ function pickReplay(vm: Vm, lines: readonly ReplayStep[], from: ReplayState): Pi
       if (helper === undefined) return diverged(line, stuckAt(vm, thread.id));
       return { thread: helper.id, choice: 0, state };
     }
-    if (line.kind === 'choose' && count > 1) {
+    if (line.kind === 'choose' && (count > 1 || thread.kind === 'caches')) {
       const next = { line: state.line + 1, count: 0, depth: 0, top: '', fair: -1 };
-      if (line.choice < count) return { thread: thread.id, choice: line.choice, state: next };
-      return diverged(line, `the step offers ${count} choices, 0 to ${count - 1}`);
+      const choice = choiceOf(vm, thread.id, line.choice);
+      if (typeof choice === 'number') return { thread: thread.id, choice, state: next };
+      return diverged(line, choice.problem);
     }
     return {
       thread: thread.id,
@@ -111,6 +119,21 @@ function pickReplay(vm: Vm, lines: readonly ReplayStep[], from: ReplayState): Pi
       state: { ...state, count: state.count + 1, depth: frames.length, top },
     };
   }
+}
+
+/** Number of a choice that a thread's next step offers, by number or name; or why it is none. */
+export function choiceOf(vm: Vm, thread: number, wanted: number | string): number | { problem: string } {
+  const { count, names } = vm.choiceCount(thread);
+  if (typeof wanted === 'number') {
+    if (wanted < count) return wanted;
+    return { problem: `the step offers ${count} choices, 0 to ${count - 1}, no choice ${wanted}` };
+  }
+  const choice = names?.indexOf(wanted) ?? -1;
+  if (choice >= 0) return choice;
+  if (names === null || names.length === 0) return { problem: 'its choices have no names' };
+  const shown = names.slice(0, NAMES_SHOWN).map(name => `'${name}'`);
+  const rest = names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : '';
+  return { problem: `there is no '${wanted}' among its choices: ${shown.join(', ')}${rest}` };
 }
 
 /** Whether a line is done. `state` tells how the thread's stack was before the last step. */

@@ -15,6 +15,7 @@ import { type Thread, threadsOf } from '../language/threads';
 import { devicesOf } from '../machine/config';
 import { Machine } from '../machine/machine';
 import { agentNote, agentStep } from './agents';
+import { Caches } from './caches';
 import { Claims } from './claims';
 import { findDeadlock } from './deadlock';
 import { type Access, compileExpr, readAt } from './expressions';
@@ -58,6 +59,7 @@ export class Vm {
   readonly layout: StateLayout;
   readonly monitors: Monitors;
   readonly claims: Claims;
+  readonly caches: Caches;
   readonly functions: readonly CompiledFunction[];
   readonly functionIndex: ReadonlyMap<string, number>;
   /** Where calls store their results, by instruction. */
@@ -75,13 +77,22 @@ export class Vm {
   /** Why the step blocked. */
   why: Blocked | null = null;
   limit: string | null = null;
+  /** Whether the names of choices are asked for: making them costs. */
+  wantsNames = false;
   /** What the step being made violates. */
   violations: Violation[] = [];
   private quiet = false;
   /** Whether there are claims to judge; not while the initial state is built. */
   private judging = false;
 
-  constructor(readonly program: Program) {
+  /**
+   * With `explores`, every step of the caches counts: their entries are kept sorted, so that fills in another
+   * order give the same state, and what cannot be offered is a limit.
+   */
+  constructor(
+    readonly program: Program,
+    readonly explores = false,
+  ) {
     const layout = new Layout();
     const { scenario } = program;
     this.threads = threadsOf(program);
@@ -99,6 +110,7 @@ export class Vm {
     }
     this.words = new Words(layout.size, scenario.machine.frames);
     this.machine.attach(this.words, this.monitors);
+    if (explores) this.machine.sortCaches();
     const functions = Object.values(program.functions);
     this.functionIndex = new Map(functions.map((fn, index) => [fn.key, index]));
     this.functions = functions.map((fn, index) => ({
@@ -108,6 +120,7 @@ export class Vm {
       executed: new Uint8Array(fn.code.length),
     }));
     this.claims = new Claims(this);
+    this.caches = new Caches(this);
     this.initialise();
     this.judging = this.claims.count > 0;
   }
@@ -115,7 +128,9 @@ export class Vm {
   /** Tries one step of a thread. Only a result of `stepped` has written anything. */
   step(thread: number, choice: number): StepResult {
     const mark = this.words.mark();
+    this.wantsNames = true;
     const status = this.tryStep(thread, choice);
+    this.wantsNames = false;
     if (status === 'stepped') {
       for (const violation of this.violations) this.emit({ type: 'violation', violation });
     } else {
@@ -161,9 +176,19 @@ export class Vm {
     return this.attempt(thread) === 'blocked' ? this.why : null;
   }
 
-  /** Threads that can make a step now, in the order of the thread list. */
+  /**
+   * Threads that can make a step now, in the order of the thread list. Not the caches: where nobody else can
+   * go on, nothing goes on.
+   */
   runnable(): number[] {
-    return this.threads.filter(thread => this.attempt(thread.id) === 'stepped').map(thread => thread.id);
+    return this.threads
+      .filter(({ id, kind }) => kind !== 'caches' && this.attempt(id) === 'stepped')
+      .map(({ id }) => id);
+  }
+
+  /** The thread of what caches do on their own. */
+  get cachesThread(): number {
+    return this.threads.length - 1;
   }
 
   /** How many choices the next step of a thread offers; 0 if it cannot step. */
@@ -251,11 +276,13 @@ export class Vm {
     const listening = this.quiet;
     const machineSink = this.machine.sink;
     this.quiet = true;
+    this.wantsNames = true;
     this.machine.sink = undefined;
     this.begin(thread, 0);
     const status = this.advance(thread);
     this.words.undo(mark);
     this.violations = [];
+    this.wantsNames = false;
     this.quiet = listening;
     this.machine.sink = machineSink;
     return status;

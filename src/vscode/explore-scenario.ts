@@ -90,6 +90,7 @@ async function search(program: Program, files: LaunchFiles, world: ExploreWorld)
         secondsMax: limits.seconds,
       },
       reductions: { local: true, guarded: true, deadLocals: true },
+      caches: 'demand',
       seed: 1,
       all: false,
     },

@@ -13,6 +13,7 @@ const options: SearchOptions = {
   order: 'breadth',
   limits: { statesMax: 3_000_000, depthMax: 100_000, memoryMax: 2 ** 30, secondsMax: 600 },
   reductions: unreduced,
+  caches: 'demand',
   seed: 1,
   all: false,
   clock: () => 0,

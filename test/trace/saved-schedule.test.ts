@@ -42,7 +42,11 @@ test.each([
   ],
   ['t9 3 steps @ -', /x.trace:2: the schedule diverges: there is no thread 't9'/],
   ['gpu 99 steps @ -', /x.trace:2: .*: after 1 of 99 steps gpu waits for its translation/],
-  ['t0 choose 5 @ -', /x.trace:2: .*: the step offers 1 choices, not a choice 5/],
+  ['t0 choose 5 @ -', /x.trace:2: .*: the step offers 1 choices, 0 to 0, no choice 5/],
+  [
+    'caches: evict cpu0 tlb A @ -',
+    /x.trace:2: .*: (caches have nothing to fill|there is no 'evict cpu0 tlb A' among its choices: 'fill )/,
+  ],
   ['scenario other\nt0 1 step @ -', /the schedule is of scenario 'other', not of 'in_time'/],
   ['kernel other\nt0 1 step @ -', /the schedule is of kernel other, not of toy/],
 ])('%s diverges', (lines, expected) => {

@@ -91,6 +91,7 @@ test('threads carry the fixed names, hardware agents too', () => {
     'gpu ats',
     'amd commands',
     'amd ppr',
+    'caches',
   ]);
 });
 

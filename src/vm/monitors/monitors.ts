@@ -9,6 +9,8 @@ import type { FunctionCode } from '../../language/program';
 import type { CachedCopy } from '../../machine/copies';
 import { TABLE } from '../../machine/frames';
 import type { Agent, MachineHooks } from '../../machine/observer';
+import { MARK } from '../../machine/register-bits';
+import type { Reach } from '../../machine/walk';
 import { addressText } from '../format';
 import { FRAME_HEADER } from '../layout';
 import type { Violation } from '../types';
@@ -130,6 +132,7 @@ export class Monitors implements MachineHooks {
   }
 
   walked(agent: Agent, pasid: number, address: number, frame: number, slot: number, marked: boolean): void {
+    if (!this.isWrongWalk(agent, pasid, { table: frame, gathered: marked ? MARK : 0 })) return;
     const who = `the walk of ${this.agentName(agent, pasid)} for ${addressText(this.vm, address)}`;
     const at = { address, frame };
     if (marked)
@@ -140,10 +143,14 @@ export class Monitors implements MachineHooks {
       );
     if (this.vm.machine.frameKind(frame) !== TABLE)
       this.vm.violate('bad-walk', `${who} takes frame ${frame} for a page-table page, which it is not`, at);
-    if (agent.kind !== 'device') return;
-    const bound = this.subscribers.boundTo(agent.index, pasid);
-    if (bound.length === 0 || bound.some(binding => !binding.released)) return;
-    this.vm.violate('walk-after-release', `${who} comes after release of its subscriber`, at);
+    if (this.isReleased(agent, pasid))
+      this.vm.violate('walk-after-release', `${who} comes after release of its subscriber`, at);
+  }
+
+  /** Whether a walk that goes on from here is a finding, whatever it reads. */
+  isWrongWalk(agent: Agent, pasid: number, from: Pick<Reach, 'table' | 'gathered'>): boolean {
+    if ((from.gathered & MARK) !== 0 || this.vm.machine.frameKind(from.table) !== TABLE) return true;
+    return this.isReleased(agent, pasid);
   }
 
   entryStoring(frame: number, slot: number, old: number, value: number): void {
@@ -231,6 +238,12 @@ export class Monitors implements MachineHooks {
   private gone(subscriber: number): void {
     this.obligations.dropAll(subscriber);
     this.subscribers.release(subscriber);
+  }
+
+  private isReleased(agent: Agent, pasid: number): boolean {
+    if (agent.kind !== 'device') return false;
+    const bound = this.subscribers.boundTo(agent.index, pasid);
+    return bound.length > 0 && bound.every(binding => binding.released);
   }
 
   /** First parameter (subscriber or mm), then `start` or `address`, then `end`. */
