@@ -24,6 +24,7 @@ import {
   isTreeRequest,
   type LaunchArguments,
   type ReverseArguments,
+  whyRequest,
 } from './requests';
 import { stoppedBody } from './stops';
 import { UnsupportedRequests } from './unsupported-requests';
@@ -230,6 +231,7 @@ export class ShootdownAdapter extends UnsupportedRequests {
       return;
     }
     this.reply(response, () => {
+      if (command === whyRequest) return this.launched().why();
       if (!isTreeRequest(command)) throw errors.unknownRequest(command);
       return this.launched().tree(command);
     });

@@ -3,6 +3,8 @@
  * answers.
  */
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import type { Moment } from '../explain/moments';
+import { why } from '../explain/why';
 import type { Breakpoint } from '../session/breakpoints';
 import { evaluateText } from '../session/evaluate';
 import { type ScopeOf, scopesOf } from '../session/scopes';
@@ -18,6 +20,7 @@ import type { TreeRequest, TreeResponse } from '../view/tree';
 import { errors } from './errors';
 import { Handles } from './handles';
 import type { Launched } from './launch';
+import type { WhyMoment, WhyResponse } from './requests';
 import type { Sources } from './sources';
 import { exceptionBody, Teller } from './stops';
 
@@ -180,6 +183,25 @@ export class Debuggee {
   exception(): DebugProtocol.ExceptionInfoResponse['body'] {
     if (this.stop.reason !== 'exception') throw errors.noException();
     return exceptionBody(this.session, this.stop);
+  }
+
+  /** Why each finding of the recorded path is one. */
+  why(): WhyResponse {
+    const findings = this.session.recordedFindings().map(finding => why(this.session, finding));
+    return {
+      findings: findings.map(({ property, message, position, cause, moments }) => ({
+        property,
+        message,
+        position,
+        cause,
+        moments: moments.map(moment => this.moment(moment)),
+      })),
+    };
+  }
+
+  private moment({ kind, position, thread, fn, span, text }: Moment): WhyMoment {
+    const path = span === null ? null : this.sources.path(span.file);
+    return { kind, position, thread, fn, path, line: span?.line ?? null, text };
   }
 
   /** A tree of the views. */

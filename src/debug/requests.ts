@@ -1,5 +1,7 @@
 /** What the debug adapter is asked for beyond the protocol: launch attributes and custom requests. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import type { MissKind } from '../explain/invalidations';
+import type { MomentKind } from '../explain/moments';
 import type { LaunchFiles } from '../session/load';
 import type { ScheduleName } from '../session/session';
 import { type TreeRequest, type TreeResponse, treeRequests } from '../view/tree';
@@ -49,13 +51,44 @@ export interface GoToArguments {
   readonly position: number;
 }
 
+/** Asks why something was found: the moments that led to each finding of the recorded path. */
+export const whyRequest = 'shootdown/why';
+
+/** A moment of an explanation. */
+export interface WhyMoment {
+  /** What it is in the story: the fill, the store, the free, ... */
+  readonly kind: MomentKind;
+  /** For `shootdown/goToPosition`. */
+  readonly position: number;
+  readonly thread: string;
+  readonly fn: string | null;
+  /** Where in the source; null for hardware that acts for nobody. */
+  readonly path: string | null;
+  readonly line: number | null;
+  readonly text: string;
+}
+
+/** Body of the answer to `shootdown/why`. */
+export interface WhyResponse {
+  readonly findings: readonly {
+    readonly property: string;
+    readonly message: string;
+    readonly position: number;
+    /** Why the invalidation that should have prevented it did not; null where it is about none. */
+    readonly cause: MissKind | null;
+    /** In the order in which they happened; the last one is the violation. */
+    readonly moments: readonly WhyMoment[];
+  }[];
+}
+
 /** Custom requests: what goes in, what comes out. */
 export type CustomRequests = Record<
   TreeRequest,
   { readonly arguments: object; readonly body: TreeResponse }
 > &
   Record<ReverseRequest, { readonly arguments: ReverseArguments; readonly body: object }> &
-  Record<typeof goToRequest, { readonly arguments: GoToArguments; readonly body: object }>;
+  Record<typeof goToRequest, { readonly arguments: GoToArguments; readonly body: object }> &
+  Record<typeof whyRequest, { readonly arguments: object; readonly body: WhyResponse }>;
 
 /** Whether a command is a request for a tree. */
 export function isTreeRequest(command: string): command is TreeRequest {

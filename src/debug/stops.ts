@@ -1,6 +1,6 @@
 /** Stops as the client is told them, and what is printed on the debug console beside. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import { explain, type Reason, reasonsOf } from '../session/causes';
+import { type Reason, reasonsOf } from '../explain/why';
 import type { Finding } from '../session/history';
 import { notes } from '../session/notes';
 import type { Session } from '../session/session';
@@ -70,7 +70,7 @@ export function exceptionBody(session: Session, stop: Stop): DebugProtocol.Excep
 }
 
 function explanation(session: Session, findings: readonly Finding[]): string[] {
-  return findings.flatMap(finding => explain(session, finding));
+  return findings.flatMap(finding => reasonsOf(session, finding).map(({ text }) => text));
 }
 
 /** A run without a verdict says so itself. */

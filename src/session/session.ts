@@ -190,6 +190,11 @@ export class Session {
     return this.history.findings.slice(0, countUpTo(this.history.findings, this.position));
   }
 
+  /** All watched violations of the recorded path, also beyond the present position. */
+  recordedFindings(): readonly Finding[] {
+    return this.history.findings;
+  }
+
   /** The violations found at the present position. */
   findingsHere(): readonly Finding[] {
     return this.history.findingsAt(this.position);

@@ -1,5 +1,6 @@
 /**
- * The notifier tree: the callback call stack of this stop, the subscribers, and the brackets that are open.
+ * The notifier tree: why the finding at hand is one, the callback call stack of this stop, the subscribers,
+ * and the brackets that are open.
  */
 import { placeText, rangeText, threadName } from '../session/names';
 import { callbackRoundOf, type Subscriber, subscriberOf, subscribersOf } from '../session/notifier';
@@ -7,10 +8,16 @@ import type { Session } from '../session/session';
 import type { Frame } from '../vm/types';
 import { type FilePath, leaf, originOf } from './nodes';
 import type { TreeNode } from './tree';
+import { whyNodes } from './why';
 
 /** The tree at a stop of `thread`. */
 export function callbackNodes(session: Session, thread: number, filePath: FilePath): TreeNode[] {
-  return [stackNode(session, thread, filePath), subscribersNode(session, filePath), bracketsNode(session)];
+  return [
+    ...whyNodes(session, filePath),
+    stackNode(session, thread, filePath),
+    subscribersNode(session, filePath),
+    bracketsNode(session),
+  ];
 }
 
 /** From the driver's callback, or the function that calls them, down to the scenario's line. */

@@ -3,8 +3,8 @@
  * explanation.
  */
 
+import { reasonsOf } from '../explain/why';
 import type { Thread } from '../language/threads';
-import { explain } from '../session/causes';
 import type { Finding } from '../session/history';
 import { notes } from '../session/notes';
 import type { Session } from '../session/session';
@@ -40,7 +40,7 @@ export function lanes(session: Session, { columns, all = false }: LanesOptions):
   for (const findings of grouped(session.findings(), all)) {
     const [first, ...others] = findings;
     if (first === undefined) continue;
-    const [headline = '', ...causes] = explain(session, first);
+    const [headline = '', ...causes] = reasonsOf(session, first).map(({ text }) => text);
     lines.push(...wrapped(headline, columns, 0));
     for (const cause of causes) lines.push(...wrapped(cause, columns, 2));
     if (others.length === 0) continue;

@@ -21,6 +21,8 @@ export interface TreeNode {
     readonly line: number;
     readonly text: string;
   } | null;
+  /** Position of the recorded path that the node stands for: a click goes there. */
+  readonly moment?: number;
   /** Name for a function breakpoint, where the node stands for a callback. */
   readonly breakpoint?: string;
   readonly children: readonly TreeNode[];

@@ -5,12 +5,12 @@
 import type { Span } from '../base/span';
 import { type FileAccess, readLaunchFiles } from '../debug/host';
 import { Sources } from '../debug/sources';
+import { reasonsOf } from '../explain/why';
 import { type JobPlace, type RunningJob, startJob } from '../explore/client';
 import { type ExploreReport, type JobProgress, mainFinding } from '../explore/job';
 import type { Finding } from '../explore/search';
 import type { ModelSet } from '../language/module';
 import type { Program } from '../language/program';
-import { reasonsOf } from '../session/causes';
 import { type LaunchFiles, loadRun } from '../session/load';
 import { followPath } from '../session/path';
 import type { Session } from '../session/session';

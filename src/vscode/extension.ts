@@ -8,6 +8,7 @@ import { registerCodeLens } from './code-lens';
 import { registerDebugAdapter } from './debug-adapter';
 import { registerDebugConfigurations } from './debug-configuration';
 import { registerExploring } from './exploring';
+import { registerGoToPosition } from './go-to-position';
 import { registerLanguageClient } from './language-client';
 import { registerLaunchCommands } from './launch-commands';
 import { registerNewScenario } from './new-scenario';
@@ -32,6 +33,7 @@ export function activate(context: vscode.ExtensionContext): void {
     registerLaunchCommands(),
     registerBreakOnCallback(extensionUri),
     registerReverseCommands(),
+    registerGoToPosition(),
     registerNewScenario(),
     registerShippedFiles(extensionUri),
     registerTree('shootdown.pageTables', 'shootdown/pageTables', views),

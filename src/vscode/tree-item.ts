@@ -26,7 +26,9 @@ export function treeItem(node: TreeNode, key: string): vscode.TreeItem {
   item.iconPath = icon(node);
   item.contextValue = ['node', ...(node.breakpoint ? ['callback'] : []), ...node.marks].join(' ');
   item.accessibilityInformation = { label: spoken(node) };
-  if (node.origin) {
+  if (node.moment !== undefined) {
+    item.command = { command: 'shootdown.goToPosition', title: 'Go There', arguments: [node.moment] };
+  } else if (node.origin) {
     item.command = {
       command: 'shootdown.showOrigin',
       title: 'Show Where It Came From',

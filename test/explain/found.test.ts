@@ -1,25 +1,34 @@
 /** Findings, their explanation and the verdict; and that they are right after going back. */
 import { expect, test } from 'vitest';
-import { explain } from '../../src/session/causes';
+import { reasonsOf } from '../../src/explain/why';
 import { Session } from '../../src/session/session';
 import { verdict } from '../../src/session/verdict';
-import { programOf, sessionOf } from './run';
+import { programOf, sessionOf } from '../session/run';
 
 test('a violation is explained by the steps that led to it', () => {
   const session = sessionOf('unmap.mmu', 'too_late');
   session.playToEnd();
   const [finding] = session.findings();
-  const [headline, ...causes] = finding === undefined ? [] : explain(session, finding);
+  const [headline, ...causes] =
+    finding === undefined ? [] : reasonsOf(session, finding).map(({ text }) => text);
   expect(headline).toMatch(
     /^use-after-free: gpu .* in frame 5, which was freed after the translation was made$/,
   );
-  expect(causes).toMatchInlineSnapshot(`
-    [
-      "filled: the ATC of gpu took A + 1 page -> frame 5, by gpu ats in gpu (unmap.mmu:31), step 6",
-      "made stale: frame 5 left its entry, by t0 [P] cpu0 in zap_range (toy/mm.mmu:42), step 43",
-      "freed: frame 5, by t0 [P] cpu0 in free_gathered (toy/mm.mmu:59), step 65",
-      "found: by gpu in gpu (unmap.mmu:32), step 70",
-    ]
+  expect(causes.join('\n').replaceAll(', by ', '\n  by ')).toMatchInlineSnapshot(`
+    "filled: the ATC of gpu took A + 1 page -> frame 5
+      by gpu ats in gpu (unmap.mmu:31), step 6
+    began: the access of A + 1 page
+      by gpu in gpu (unmap.mmu:32), step 9
+    told: on_end.invalidate_range_start A .. A + 2 pages
+      by t0 [P] cpu0 in on_end.invalidate_range_start (drivers/on_end.mmu:7), step 16
+    made stale: the entry of A + 1 page -> frame 5 was cleared
+      by t0 [P] cpu0 in zap_range (toy/mm.mmu:42), step 43
+    never sent: no invalidation for gpu PASID 1 between the store (step 43) and the free (step 65)
+      by t0 [P] cpu0 in zap_range (toy/mm.mmu:42), step 43
+    freed: frame 5
+      by t0 [P] cpu0 in free_gathered (toy/mm.mmu:59), step 65
+    found
+      by gpu in gpu (unmap.mmu:32), step 70"
   `);
   expect(verdict(session)).toMatchObject({ status: 'as expected', exitCode: 0 });
 });
