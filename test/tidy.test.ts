@@ -9,13 +9,13 @@ const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--excl
   encoding: 'utf8',
 })
   .split('\n')
-  .filter(file => file !== '' && existsSync(file) && !/\.(png|gif|ico|vsix)$/.test(file));
+  .filter(file => file !== '' && existsSync(file) && !/\.(png|gif|gz|ico|vsix)$/.test(file));
 
 const code = tracked.filter(file => /^(src|test|scripts|bench)\/.*\.(ts|mts|mjs)$/.test(file));
 const sources = code.filter(file => file.startsWith('src/'));
 
 const core = ['vm', 'machine', 'language', 'base'];
-const shown = ['view', 'explain', 'session', 'explore', 'trace', ...core];
+const shown = ['view', 'explain', 'session', 'explore', 'trace', 'conformance', ...core];
 
 /** What each folder of src/ may import: its own files, these folders, these packages. Nothing else. */
 const allowed: Record<string, (string | RegExp)[]> = {
@@ -26,6 +26,7 @@ const allowed: Record<string, (string | RegExp)[]> = {
   explore: core,
   session: core,
   trace: core,
+  conformance: core,
   explain: ['session', 'explore', 'trace', ...core],
   view: ['explain', 'session', 'explore', 'trace', ...core],
   debug: [...shown, '@vscode/debugadapter', '@vscode/debugprotocol'],

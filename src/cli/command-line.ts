@@ -1,6 +1,7 @@
 /** The commands and their options. This is the one boundary: no mistake of a user ends in a stack trace. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { check } from './check';
+import { conformance } from './conformance';
 import { serveAdapter } from './dap';
 import { explore } from './explore';
 import { run } from './run';
@@ -61,6 +62,7 @@ function commands(terminal: Terminal, end: (code: number) => void): Command {
     .addHelpText('after', exitCodeHelp)
     .action(async (file, options) => end(await run(file, options, terminal)));
   addExplore(program, terminal, end);
+  addConformance(program, terminal, end);
   program
     .command('check')
     .description('compile files and print what is wrong with them')
@@ -111,6 +113,20 @@ function addExplore(program: Command, terminal: Terminal, end: (code: number) =>
     .option('--json', 'print one verdict a line')
     .addHelpText('after', exitCodeHelp)
     .action(async (files, options) => end(await explore(files, options, terminal)));
+}
+
+function addConformance(program: Command, terminal: Terminal, end: (code: number) => void): void {
+  program
+    .command('conformance')
+    .description('hold the kernel models against recordings of real kernels')
+    .argument('[files...]', 'a recording and a scenario; without them, all recorded operations')
+    .option('--op <name...>', 'these operations only')
+    .option('--kernel <name>', 'this kernel only; of a recording and a scenario, the kernel to play on')
+    .addOption(modelsOption())
+    .option('--write', 'keep the score, and write docs/conformance.md')
+    .option('--json', 'print one cell a line')
+    .addHelpText('after', exitCodeHelp)
+    .action(async (files, options) => end(await conformance(files, options, terminal)));
 }
 
 function modelsOption(): Option {

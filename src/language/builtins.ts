@@ -871,6 +871,18 @@ export const builtins = {
     access: 'pure',
     doc: 'Says that this subscriber answers for the binding (device, pasid).',
   },
+  op_begin: {
+    params: [],
+    result: null,
+    access: 'pure',
+    doc: 'Marks where the operation begins that is held against a recording; what came before is its set-up.',
+  },
+  op_end: {
+    params: [],
+    result: null,
+    access: 'pure',
+    doc: 'Marks where that operation has ended.',
+  },
 } as const satisfies Readonly<Record<string, Builtin>>;
 
 /** Name of a builtin. */

@@ -41,6 +41,11 @@ export interface ScenarioOptions {
   readonly imports: (path: string) => SourceFile | undefined;
   /** Takes the place of the scenarios' own `kernel`. */
   readonly kernel?: string;
+  /**
+   * Drivers to bind to the first process of each scenario besides its own, in this order. They get no device:
+   * their `bind` is called with null and PASID 0.
+   */
+  readonly subscribers?: readonly string[];
 }
 
 /** What came of a file of scenarios. */
@@ -319,7 +324,8 @@ function compileWithDrivers(
     const [variant] = variants;
     return find(!isBound && variants.size === 1 && variant !== undefined ? variant : name)?.scope;
   };
-  return compileScenario(unit, node, kernel, { find, names: () => [...available.keys()] });
+  const subscribers = options.subscribers ?? [];
+  return compileScenario(unit, node, kernel, { find, names: () => [...available.keys()], subscribers });
 }
 
 /** What a scenario is linked from, in the order of precedence. */

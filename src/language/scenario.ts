@@ -40,6 +40,13 @@ export interface CompiledScenario {
 /** A driver as the scenario sees it. */
 export type FindDriver = (name: string) => FoundDriver | undefined;
 
+/** The drivers there are, and those that are bound whatever the scenario says. */
+interface Drivers {
+  readonly find: FindDriver;
+  readonly names: () => string[];
+  readonly subscribers: readonly string[];
+}
+
 interface FoundDriver {
   readonly scope: Scope;
   readonly span: Span;
@@ -56,6 +63,7 @@ interface Work {
   readonly functions: ModuleFunction[];
   readonly processes: Map<string, Global>;
   readonly mappings: PlacedMapping[];
+  readonly subscribers: readonly string[];
 }
 
 /** Compiles the items of a scenario. `unit.scope` is its own, above that of the file. */
@@ -63,7 +71,7 @@ export function compileScenario(
   unit: Unit,
   node: Scenario,
   kernel: string,
-  drivers: { readonly find: FindDriver; readonly names: () => string[] },
+  drivers: Drivers,
 ): CompiledScenario {
   const machineNode = only(unit, node.items, 'Machine', 'machine');
   const machine = machineOf(unit, machineNode);
@@ -82,6 +90,7 @@ export function compileScenario(
     functions,
     processes,
     mappings,
+    subscribers: drivers.subscribers,
   };
   for (const item of node.items) if (item.$type === 'Process') declareProcess(work, item);
   const tasks = compileTasks(work);
@@ -280,6 +289,7 @@ function compileSetup(work: Work, tasks: readonly TaskConfig[]): string {
         if (process) setUpBinding(work, body, binding, process);
       }
     }
+    for (const name of work.subscribers) setUpSubscriber(work, body, name);
   });
   work.functions.push(setup);
   return key;
@@ -349,6 +359,17 @@ function setUpBinding(work: Work, body: Body, node: Binding, process: Global): v
     unit.problems.push(problems.outOfRange(spanOf(node.pasid), pasid, last.min, last.max));
   }
   emitCall(body, spanOf(node), header.key, [globalPlace(process), constant(device), constant(pasid)], null);
+}
+
+/** Binds a driver without a device to the first process. */
+function setUpSubscriber({ findDriver, processes, unit }: Work, body: Body, name: string): void {
+  const [process] = processes.values();
+  const driver = findDriver(name);
+  const bind = driver?.scope.value('bind');
+  if (process === undefined || bind?.kind !== 'function') return;
+  unit.problems.push(...(driver?.problems ?? []).filter(({ severity }) => severity === 'error'));
+  const args = [globalPlace(process), constant(0), constant(0)];
+  emitCall(body, process.span, bind.header.key, args, null);
 }
 
 /* Verdict. */

@@ -121,6 +121,8 @@ function recordOf(vm: Vm, happening: Happening, subscribers: number[], pages: Pa
     case 'subscribed':
     case 'unsubscribed':
       return { type: 'mark', name: event.type, ...head, sub: numberOf(subscribers, event.subscriber) };
+    case 'mark':
+      return { type: 'mark', name: event.name, ...head };
     case 'sigsegv':
       return { type: 'mark', name: 'SIGSEGV', ...head, page: pageName(vm, event.address) };
     case 'interrupt':

@@ -93,6 +93,8 @@ function words(session: Session, { event, fn }: Recorded): Words | null {
     }
     case 'interrupt':
       return { text: `interrupt ${event.fn.name}` };
+    case 'mark':
+      return { text: event.name === 'op_begin' ? 'the operation begins' : 'the operation has ended' };
     case 'sigsegv':
       return { text: `SIGSEGV at ${addressText(vm, event.address)}` };
     case 'subscribed':

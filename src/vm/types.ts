@@ -86,4 +86,6 @@ export type VmEvent =
   | { readonly type: 'interrupt'; readonly thread: number; readonly cpu: number; readonly fn: FunctionCode }
   | { readonly type: 'subscribed' | 'unsubscribed'; readonly thread: number; readonly subscriber: number }
   | { readonly type: 'sigsegv'; readonly thread: number; readonly address: number }
+  /** The operation that is held against a recording begins or has ended. */
+  | { readonly type: 'mark'; readonly thread: number; readonly name: 'op_begin' | 'op_end' }
   | { readonly type: 'violation'; readonly violation: Violation };

@@ -28,6 +28,14 @@ function add(by: number): (vm: Vm, variable: Access) => number {
   };
 }
 
+/** Tells who listens that the program is here; the state does not change. */
+function mark(name: 'op_begin' | 'op_end'): BuiltinMaker {
+  return values(vm => {
+    vm.emit({ type: 'mark', thread: vm.thread, name });
+    return 0;
+  });
+}
+
 type ListAction = (vm: Vm, base: number, list: Access, items: number[]) => number;
 
 /** A builtin over a list, whose word 0 is the count and whose items follow. */
@@ -195,4 +203,6 @@ export const dataBuiltins = {
     vm.monitors.binds(subscriber, device - 1, pasid);
     return 0;
   }),
+  op_begin: mark('op_begin'),
+  op_end: mark('op_end'),
 };

@@ -134,7 +134,8 @@ function findTable(vm: Vm, table: number, level: number, wanted: number, base: n
   return null;
 }
 
-function wideField(vm: Vm, struct: string, name: string, object: number): number {
+/** A two-word field of an object, 0 if there is no such struct or field. */
+export function wideField(vm: Vm, struct: string, name: string, object: number): number {
   const index = fieldIndex(vm, struct, name, object);
   return index < 0 ? 0 : fromWords(vm.words.get(index), vm.words.get(index + 1));
 }

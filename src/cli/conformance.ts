@@ -1,0 +1,157 @@
+/** `shootdown conformance`: holds the kernel models against what real kernels did. */
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { type Cell, conform, scoreOf } from '../conformance/conformance';
+import { modelOf, parseRecordings, type Recording } from '../conformance/recording';
+import { outcomeOf, pageOf, textOf } from '../conformance/report';
+import { compileModels, type ModelSet, type SourceFile } from '../language/compile';
+import { readRun } from './load';
+import { readModels, readText } from './models';
+import { exitCodes, Refusal, refuseFile, type Terminal } from './terminal';
+
+/** Options of `conformance`. */
+export interface ConformanceOptions {
+  readonly op?: readonly string[];
+  readonly kernel?: string;
+  readonly models: readonly string[];
+  readonly json?: boolean;
+  readonly write?: boolean;
+}
+
+/** Where recordings, scenarios and the score lie, from the folder of Shootdown. */
+const folder = join('test', 'conformance');
+
+/** Plays recorded operations; the exit code says whether as many are equal as the score says. */
+export async function conformance(
+  files: readonly string[],
+  options: ConformanceOptions,
+  terminal: Terminal,
+): Promise<number> {
+  if (files.length === 1) throw new Refusal('expected a recording and a scenario, or neither');
+  const [recording, scenario] = files;
+  if (recording !== undefined && scenario !== undefined) {
+    return conformPair(recording, scenario, options, terminal);
+  }
+  const cells = await allCells(terminal.home, await shipped(options, terminal), options);
+  if (cells.length === 0) throw new Refusal('no such operation was recorded');
+  print(cells, options, terminal);
+  if (options.op !== undefined || options.kernel !== undefined) return codeOf(cells);
+  return options.write ? await write(cells, terminal) : await judge(cells, terminal);
+}
+
+/** Every recorded operation on every kernel, in the order of names. */
+export async function allCells(
+  home: string,
+  models: ModelSet,
+  { op, kernel }: Pick<ConformanceOptions, 'op' | 'kernel'> = {},
+): Promise<Cell[]> {
+  const recordings = await readRecordings(join(home, folder, 'recordings'));
+  const scenarios = await readScenarios(join(home, folder, 'ops'));
+  return recordings
+    .filter(recording => op === undefined || op.includes(recording.op))
+    .flatMap(recording => {
+      const file = scenarios.get(recording.op) ?? null;
+      return conform(recording, { file, models, imports: () => undefined });
+    })
+    .filter(cell => kernel === undefined || cell.kernel === kernel);
+}
+
+/** The files that keep what the last run came to. */
+export function resultFiles(home: string): { readonly score: string; readonly page: string } {
+  return { score: join(home, folder, 'score.json'), page: join(home, 'docs', 'conformance.md') };
+}
+
+/** The texts of these files. */
+export function resultTexts(cells: readonly Cell[]): { readonly score: string; readonly page: string } {
+  return { score: `${JSON.stringify(scoreOf(cells), null, 2)}\n`, page: pageOf(cells) };
+}
+
+async function conformPair(
+  recordingPath: string,
+  scenarioPath: string,
+  options: ConformanceOptions,
+  terminal: Terminal,
+): Promise<number> {
+  const recordings = await readPacked(recordingPath);
+  const files = await readRun(scenarioPath, options, terminal);
+  const { models } = compileModels(
+    {
+      kernels: Object.fromEntries(Object.entries(files.kernels).map(([name, own]) => [name, [...own]])),
+      drivers: [...files.drivers],
+    },
+    files.models,
+  );
+  const imports = (wanted: string) => files.imports.find(({ name }) => name === wanted);
+  const stage = { file: files.scenario, models, imports, kernel: options.kernel };
+  const cells = recordings.flatMap(recording => conform(recording, stage));
+  print(cells, options, terminal);
+  return codeOf(cells);
+}
+
+/** The shipped models, with the kernels of `--models` over them. */
+async function shipped({ models: folders }: ConformanceOptions, terminal: Terminal): Promise<ModelSet> {
+  const own = await readModels(join(terminal.home, folder, 'none.mmu'), folders);
+  const base: ModelSet = JSON.parse(await readFile(join(terminal.home, 'dist', 'models.json'), 'utf8'));
+  return compileModels(own, base).models;
+}
+
+async function readRecordings(path: string): Promise<Recording[]> {
+  const names = await readdir(path).catch(() => {
+    throw new Refusal(`${path}: there are no recordings here; name one, and a scenario`);
+  });
+  const lists = await Promise.all(names.sort().map(name => readPacked(join(path, name))));
+  const key = (recording: Recording) => `${recording.op} ${modelOf(recording) ?? recording.kernel}`;
+  return lists.flat().sort((a, b) => (key(a) < key(b) ? -1 : 1));
+}
+
+async function readPacked(path: string): Promise<Recording[]> {
+  const bytes = await readFile(path).catch((problem: unknown) => {
+    throw refuseFile(path, problem);
+  });
+  try {
+    const text = path.endsWith('.gz') ? await promisify(gunzip)(bytes) : bytes;
+    return parseRecordings(text.toString('utf8'));
+  } catch (problem) {
+    throw refuseFile(path, problem);
+  }
+}
+
+async function readScenarios(path: string): Promise<Map<string, SourceFile>> {
+  const names = (await readdir(path)).filter(name => name.endsWith('.mmu'));
+  const files = names.map(async name => {
+    const text = await readText(join(path, name));
+    return [basename(name, '.mmu'), { path: join(path, name), text }] as const;
+  });
+  return new Map(await Promise.all(files));
+}
+
+function print(cells: readonly Cell[], { json }: ConformanceOptions, terminal: Terminal): void {
+  if (!json) terminal.out(textOf(cells, terminal.columns));
+  else for (const cell of cells) terminal.out(`${JSON.stringify({ ...cell, text: outcomeOf(cell) })}\n`);
+}
+
+function codeOf(cells: readonly Cell[]): number {
+  if (cells.some(({ outcome }) => outcome === 'differs')) return exitCodes.differs;
+  return cells.some(({ outcome }) => outcome !== 'equal') ? exitCodes.incomplete : exitCodes.expected;
+}
+
+async function write(cells: readonly Cell[], terminal: Terminal): Promise<number> {
+  const files = resultFiles(terminal.home);
+  const texts = resultTexts(cells);
+  await writeFile(files.score, texts.score);
+  await writeFile(files.page, texts.page);
+  terminal.err(`written: ${files.score}, ${files.page}\n`);
+  return exitCodes.expected;
+}
+
+/** As many cells must be equal as were when the score was written: fewer is a loss, more is to be kept. */
+async function judge(cells: readonly Cell[], terminal: Terminal): Promise<number> {
+  const { score } = resultTexts(cells);
+  const before = await readText(resultFiles(terminal.home).score).catch(() => '{}\n');
+  if (score === before) return exitCodes.expected;
+  const flat = (text: string) => text.replace(/\s+/g, ' ').trim();
+  terminal.err(`the score is ${flat(score)}, and was ${flat(before)}: npm run conformance -- --write\n`);
+  return exitCodes.differs;
+}
