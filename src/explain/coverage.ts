@@ -111,8 +111,8 @@ function byFile(program: Program, covered: Covered): FileCode[] {
     .sort((a, b) => (a.file < b.file ? -1 : 1));
 }
 
-/** Functions that calls, callbacks, faults, interrupts or work items can lead to. */
-function reachable(program: Program): FunctionCode[] {
+/** Functions that calls, callbacks, faults, interrupts or work items of a scenario can lead to. */
+export function reachable(program: Program): FunctionCode[] {
   const { functions, scenario, daemons } = program;
   const found = new Map<string, FunctionCode>();
   const waiting = [...scenario.tasks, ...scenario.devices, ...daemons].map(({ fn }) => fn);

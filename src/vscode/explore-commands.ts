@@ -1,5 +1,6 @@
 /** Explore Scenario: from the CodeLens, the palette, the menus of editor and file tree; and what follows. */
 import * as vscode from 'vscode';
+import type { JobProgress } from '../explore/job';
 import { problemText, type RunProblem } from '../session/load';
 import { Refusal, registerCommand } from './commands';
 import { debugCounterexample, saveCounterexample } from './counterexamples';
@@ -75,8 +76,8 @@ async function targetsOf(what: unknown, selected: unknown, parts: ExploreParts):
 }
 
 async function scenariosOf(uri: vscode.Uri): Promise<ScenarioTarget[]> {
-  const document = await vscode.workspace.openTextDocument(uri);
   const program = programOf(uri);
+  const document = await vscode.workspace.openTextDocument(uri);
   const targets = outlineScenarios(document.getText()).map(({ name }) => ({ program, scenario: name }));
   if (targets.length === 0) withoutScenario(document);
   return targets;
@@ -112,7 +113,8 @@ async function exploreOne(target: ScenarioTarget, parts: ExploreParts): Promise<
   if (explorer.isBusy(target)) throw new Refusal(`${target.scenario} is being explored already`);
   const found = await withProgress(`Exploring ${target.scenario}`, async (report, token) => {
     if (explorer.isExploring) report('waits for another exploration');
-    return explorer.explore(target, { token, onProgress: progress => report(progressText(progress)) });
+    const onProgress = (progress: JobProgress) => report(progressText(progress));
+    return explorer.explore(target, { isWhole: false, token, onProgress });
   });
   tellParts(target, found, parts);
   await tell(target, found, parts);
@@ -126,9 +128,8 @@ async function exploreAll(targets: readonly ScenarioTarget[], parts: ExplorePart
       if (token.isCancellationRequested) break;
       const place = `${index + 1}. ${target.scenario}`;
       report(place);
-      const onProgress = (progress: Parameters<typeof progressText>[0]) =>
-        report(`${place}: ${progressText(progress)}`);
-      const found = await parts.explorer.explore(target, { token, onProgress });
+      const onProgress = (progress: JobProgress) => report(`${place}: ${progressText(progress)}`);
+      const found = await parts.explorer.explore(target, { isWhole: false, token, onProgress });
       tellParts(target, found, parts);
       sums[found.kind === 'explored' && found.isCurrent ? found.explored.standing : 'not known']++;
     }

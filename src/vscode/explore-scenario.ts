@@ -47,6 +47,8 @@ export interface ExploreWorld {
   /** Where the search is done. */
   readonly place: JobPlace;
   readonly limits: ExploreLimits;
+  /** Goes on after a violation, so that what is never reached is known. */
+  readonly isWhole: boolean;
   readonly signal: AbortSignal;
   readonly tell: (progress: JobProgress) => void;
 }
@@ -77,7 +79,7 @@ export async function exploreScenario(target: ScenarioTarget, world: ExploreWorl
 }
 
 async function search(program: Program, files: LaunchFiles, world: ExploreWorld): Promise<Exploration> {
-  const { limits, signal, place } = world;
+  const { limits, isWhole, signal, place } = world;
   if (signal.aborted) return { kind: 'cancelled', states: 0 };
   const job = {
     program,
@@ -92,7 +94,7 @@ async function search(program: Program, files: LaunchFiles, world: ExploreWorld)
       reductions: { local: true, guarded: true, deadLocals: true },
       caches: 'demand',
       seed: 1,
-      all: false,
+      all: isWhole,
     },
     workers: limits.workers,
   } as const;

@@ -8,12 +8,15 @@ import { loadShippedModels } from '../cli/models';
 import { nodeWorker } from '../cli/node-worker';
 import type { JobAnswer, JobMessage } from '../explore/client';
 import type { JobProgress } from '../explore/job';
+import type { ModelSet } from '../language/module';
 import { editedFiles, readAsEdited } from './debug-adapter';
 import { type Exploration, type Explored, keyOf, type ScenarioTarget } from './exploration';
 import { type ExploreLimits, exploreScenario } from './explore-scenario';
 
 /** How an exploration is followed and ended. */
 export interface ExploreRequest {
+  /** Goes on after a violation, so that what is never reached is known. */
+  readonly isWhole: boolean;
   readonly token: vscode.CancellationToken;
   readonly onProgress: (progress: JobProgress) => void;
 }
@@ -30,6 +33,7 @@ export class Explorer implements vscode.Disposable {
   readonly #busy = new Set<string>();
   readonly #end = new AbortController();
   readonly #disposables: vscode.Disposable[];
+  #models: Promise<ModelSet> | undefined;
   #queue: Promise<unknown> = Promise.resolve();
 
   /** A result came or went. */
@@ -77,7 +81,8 @@ export class Explorer implements vscode.Disposable {
   }
 
   /** Explores a scenario when those before it are done. One that is cancelled before does not wait. */
-  async explore(target: ScenarioTarget, { token, onProgress }: ExploreRequest): Promise<Explorations> {
+  async explore(target: ScenarioTarget, request: ExploreRequest): Promise<Explorations> {
+    const { token } = request;
     const key = keyOf(target);
     const abort = new AbortController();
     const end = () => abort.abort();
@@ -88,7 +93,7 @@ export class Explorer implements vscode.Disposable {
     let hasBegun = false;
     const turn = this.#queue.then(() => {
       hasBegun = true;
-      return this.#explore(target, abort.signal, onProgress);
+      return this.#explore(target, abort.signal, request);
     });
     this.#queue = turn.catch(() => undefined);
     const givenUp = new Promise<Explorations>(resolve => {
@@ -113,13 +118,13 @@ export class Explorer implements vscode.Disposable {
   async #explore(
     target: ScenarioTarget,
     signal: AbortSignal,
-    tell: (progress: JobProgress) => void,
+    { isWhole, onProgress: tell }: ExploreRequest,
   ): Promise<Explorations> {
     const uri = vscode.Uri.file(target.program);
     const path = (...parts: string[]) => vscode.Uri.joinPath(this.#extensionUri, ...parts).fsPath;
     const found = await exploreScenario(target, {
       files: editedFiles(vscode.workspace.getWorkspaceFolder(uri)),
-      models: () => loadShippedModels(this.#extensionUri.fsPath),
+      models: () => this.#shippedModels(),
       modelsRoot: path('models'),
       place: {
         worker: () => nodeWorker<JobMessage, JobAnswer>(path('dist', 'explore-worker.js')),
@@ -127,6 +132,7 @@ export class Explorer implements vscode.Disposable {
         cores: cpus().length,
       },
       limits: limitsFor(uri),
+      isWhole,
       signal,
       tell,
     });
@@ -145,6 +151,12 @@ export class Explorer implements vscode.Disposable {
     if (using.length === 0) return;
     const now = await readAsEdited(uri.fsPath).catch(() => undefined);
     this.#drop(using.filter(({ texts }) => texts.get(uri.fsPath) !== now));
+  }
+
+  /** They come with the extension and never change. */
+  #shippedModels(): Promise<ModelSet> {
+    this.#models ??= loadShippedModels(this.#extensionUri.fsPath);
+    return this.#models;
   }
 
   #drop(results: readonly Explored[]): void {

@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { registerExploreCommands } from './explore-commands';
 import { registerExploreDiagnostics } from './explore-diagnostics';
+import { registerExploreLens } from './explore-lens';
 import { ExploreReports } from './explore-reports';
 import { Explorer } from './explorer';
 import { registerTestRuns } from './scenario-test-runs';
@@ -18,6 +19,7 @@ export function registerExploring(extensionUri: vscode.Uri, storage: vscode.Uri)
     reports,
     tests,
     registerExploreDiagnostics(explorer),
+    registerExploreLens(explorer, reports),
     registerTestRuns(parts),
     registerExploreCommands(parts),
   );

@@ -66,7 +66,7 @@ async function exploreTests(
     const items = await parts.tests.tests(request);
     for (const item of items) run.enqueued(item);
     for (const item of items) {
-      const found = await explore(run, item, token, parts);
+      const found = await explore(run, item, token, { ...parts, isWhole: onEnd !== undefined });
       if (found?.kind === 'explored' && found.isCurrent) all.push(found.explored);
     }
     onEnd?.(run, all);
@@ -80,7 +80,7 @@ async function explore(
   run: vscode.TestRun,
   item: vscode.TestItem,
   token: vscode.CancellationToken,
-  { explorer, tests, reports }: TestRunParts,
+  { explorer, tests, reports, isWhole }: TestRunParts & { readonly isWhole: boolean },
 ): Promise<Explorations | undefined> {
   const target = tests.target(item);
   if (!target || token.isCancellationRequested) {
@@ -89,7 +89,7 @@ async function explore(
   }
   run.started(item);
   try {
-    const found = await explorer.explore(target, { token, onProgress: () => {} });
+    const found = await explorer.explore(target, { isWhole, token, onProgress: () => {} });
     if (found.kind === 'explored') reports.keep(found.explored);
     tell(run, item, found);
     return found;
@@ -125,7 +125,7 @@ async function debugTest(
     run.started(item);
     tell(run, item, { kind: 'explored', explored: known, isCurrent: true });
   }
-  const found = known ? undefined : await explore(run, item, token, parts);
+  const found = known ? undefined : await explore(run, item, token, { ...parts, isWhole: false });
   const explored = known ?? (found?.kind === 'explored' && found.isCurrent ? found.explored : undefined);
   if (!explored || token.isCancellationRequested) return;
   if (explored.trace !== null) {

@@ -1,19 +1,16 @@
 /** Which statements of a program a search has made. A function that was specialised twice counts once. */
 import type { Span } from '../base/span';
+import { type Covered, reachable } from '../explain/coverage';
 import type { Program } from '../language/program';
 import type { SearchedStatement } from './exploration';
 
 /**
- * The statements of every file, in the order of the text; `covered` has the executed instructions of each
- * function.
+ * The statements that the program could come to, in the order of the text; what sets up the initial state is
+ * none of them.
  */
-export function searchedStatements(
-  program: Program,
-  covered: Readonly<Record<string, readonly number[]>>,
-): SearchedStatement[] {
+export function searchedStatements(program: Program, covered: Covered): SearchedStatement[] {
   const statements = new Map<string, { span: Span; isReached: boolean }>();
-  for (const { key, code, role } of Object.values(program.functions)) {
-    if (role === 'setup') continue;
+  for (const { key, code } of reachable(program)) {
     const executed = new Set(covered[key] ?? []);
     for (const [pc, { span }] of code.entries()) {
       const place = `${span.file}:${span.line}:${span.column}`;

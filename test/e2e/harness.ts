@@ -163,3 +163,16 @@ export async function poll<Value>(
 function oneLine(text: string): string {
   return text.replace(/\s+/g, ' ').trim();
 }
+
+/** The rows of the Test Explorer that are in sight, each with its state: `start_is_too_early (Passed)`. */
+export async function readTests({ page }: Editor): Promise<string[]> {
+  const rows = page.locator('.test-explorer .monaco-list-row');
+  return rows.evaluateAll(found => found.map(row => row.getAttribute('aria-label') ?? ''));
+}
+
+/** Does something with a test, or with the tests below a row: a button that comes when the row is pointed at. */
+export async function runTest({ page }: Editor, name: string, action: string): Promise<void> {
+  const row = page.locator('.test-explorer .monaco-list-row', { hasText: name }).first();
+  await row.hover();
+  await row.locator(`.action-label[aria-label^="${action}"]`).first().click();
+}
