@@ -1,20 +1,33 @@
-/** Debug | Run | Explore above each scenario. */
+/** Debug | Run | Explore above each scenario, and what an exploration has left to look at. */
 import * as vscode from 'vscode';
+import type { ScenarioTarget } from './exploration';
+import type { Explorer } from './explorer';
 import { outlineScenarios } from './outline';
 
-/** Offers to debug, run or explore each scenario of a file where it stands. */
-export function registerCodeLens(): vscode.Disposable {
-  return vscode.languages.registerCodeLensProvider({ language: 'mmu' }, { provideCodeLenses });
+/** Offers what can be done with each scenario of a file where it stands. */
+export function registerCodeLens(explorer: Explorer): vscode.Disposable {
+  return vscode.languages.registerCodeLensProvider(
+    { language: 'mmu' },
+    {
+      onDidChangeCodeLenses: explorer.onDidChange,
+      provideCodeLenses: document => provideCodeLenses(document, explorer),
+    },
+  );
 }
 
-function provideCodeLenses(document: vscode.TextDocument): vscode.CodeLens[] {
+function provideCodeLenses(document: vscode.TextDocument, explorer: Explorer): vscode.CodeLens[] {
   return outlineScenarios(document.getText()).flatMap(({ name, line }) => {
     const range = new vscode.Range(line, 0, line, 0);
-    const args = [{ program: document.uri.fsPath, scenario: name }];
+    const target: ScenarioTarget = { program: document.uri.fsPath, scenario: name };
+    const lens = (title: string, command: string) =>
+      new vscode.CodeLens(range, { title, command, arguments: [target] });
+    const explored = explorer.result(target);
     return [
-      new vscode.CodeLens(range, { title: 'Debug', command: 'shootdown.debugScenario', arguments: args }),
-      new vscode.CodeLens(range, { title: 'Run', command: 'shootdown.runScenario', arguments: args }),
-      new vscode.CodeLens(range, { title: 'Explore', command: 'shootdown.exploreScenario', arguments: args }),
+      lens('Debug', 'shootdown.debugScenario'),
+      lens('Run', 'shootdown.runScenario'),
+      lens('Explore', 'shootdown.exploreScenario'),
+      ...(explored?.trace ? [lens('Debug Counterexample', 'shootdown.debugCounterexample')] : []),
+      ...(explored ? [lens('Report', 'shootdown.showReport')] : []),
     ];
   });
 }

@@ -1,8 +1,8 @@
-/** Everything of exploring in the editor, put together: commands, diagnostics, reports, tests. */
+/** Everything of exploring in the editor, put together: commands, CodeLens, diagnostics, reports, tests. */
 import * as vscode from 'vscode';
+import { registerCodeLens } from './code-lens';
 import { registerExploreCommands } from './explore-commands';
 import { registerExploreDiagnostics } from './explore-diagnostics';
-import { registerExploreLens } from './explore-lens';
 import { ExploreReports } from './explore-reports';
 import { Explorer } from './explorer';
 import { registerTestRuns } from './scenario-test-runs';
@@ -19,7 +19,7 @@ export function registerExploring(extensionUri: vscode.Uri, storage: vscode.Uri)
     reports,
     tests,
     registerExploreDiagnostics(explorer),
-    registerExploreLens(explorer, reports),
+    registerCodeLens(explorer),
     registerTestRuns(parts),
     registerExploreCommands(parts),
   );

@@ -4,7 +4,6 @@
  */
 import * as vscode from 'vscode';
 import { registerBreakOnCallback } from './break-on-callback';
-import { registerCodeLens } from './code-lens';
 import { registerDebugAdapter } from './debug-adapter';
 import { registerDebugConfigurations } from './debug-configuration';
 import { registerExploring } from './exploring';
@@ -28,7 +27,6 @@ export function activate(context: vscode.ExtensionContext): void {
     registerDebugAdapter(extensionUri),
     registerDebugConfigurations(),
     registerLanguageClient(extensionUri),
-    registerCodeLens(),
     registerExploring(extensionUri, context.storageUri ?? context.globalStorageUri),
     registerLaunchCommands(),
     registerBreakOnCallback(extensionUri),

@@ -1,5 +1,5 @@
 /** Exploring in the real editor: from the CodeLens, in the Test Explorer, and on to a counterexample. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Editor, openEditor, screenshot } from './editor';
@@ -7,16 +7,19 @@ import {
   focusThread,
   openFile,
   poll,
+  pressTest,
+  pressToast,
   pressToolbar,
   readException,
   readProblems,
   readTests,
   readThreads,
   readToasts,
-  runTest,
   showContainer,
   stopDebugging,
 } from './harness';
+
+const file = 'start-is-too-early.mmu';
 
 let editor: Editor;
 
@@ -33,28 +36,39 @@ afterAll(async () => {
   await editor?.close();
 });
 
+/** Waits for a message of this beginning. */
+const waitForToast = (start: string) =>
+  poll(
+    () => readToasts(editor),
+    toasts => toasts.some(toast => toast.startsWith(start)),
+    `a message '${start}...'`,
+  );
+
+/** Waits for a row of the Test Explorer that fits. */
+const waitForTest = (row: RegExp) =>
+  poll(
+    () => readTests(editor),
+    rows => rows.some(each => row.test(each)),
+    `a test ${row}`,
+  );
+
 test('the CodeLens explores a scenario: the verdict is told, and shown where it was expected', async () => {
   const { page } = editor;
-  await openFile(editor, 'start-is-too-early.mmu');
-  await page.locator('.codelens-decoration a', { hasText: 'Explore' }).first().click();
-  await poll(
-    () => readToasts(editor),
-    toasts => toasts.some(toast => toast.includes('use-after-free')),
-    'a verdict',
-  );
+  await openFile(editor, file);
   await page.keyboard.press('Control+Shift+M');
+  await page.locator('.codelens-decoration a', { hasText: 'Explore' }).first().click();
+  await waitForToast('start_is_too_early: violated: use-after-free, as expected');
   await poll(
     () => readProblems(editor),
-    problems => problems.some(problem => problem.includes('violated: use-after-free')),
+    problems => problems.some(problem => problem.startsWith('violated: use-after-free')),
     'a diagnostic',
   );
+  await page.locator('.codelens-decoration a', { hasText: 'Debug Counterexample' }).waitFor();
   await screenshot(editor, '7-explored');
 });
 
 test('the counterexample is replayed to the violation, and stepped back from there', async () => {
-  await editor.page
-    .locator('.notifications-toasts .monaco-button', { hasText: 'Debug Counterexample' })
-    .click();
+  await pressToast(editor, 'Debug Counterexample');
   await poll(
     () => readException(editor),
     text => text.includes('use-after-free'),
@@ -63,27 +77,64 @@ test('the counterexample is replayed to the violation, and stepped back from the
   await screenshot(editor, '8-counterexample');
   await focusThread(editor, 't0');
   await pressToolbar(editor, 'Step Back');
+  const isViolated = (thread: string) => /use-after-free/i.test(thread);
   await poll(
     () => readThreads(editor),
-    threads => threads.length > 0 && !threads.some(thread => /use-after-free/i.test(thread)),
+    threads => threads.length > 0 && !threads.some(isViolated),
     'no thread stopped by it',
   );
 });
 
-test('the Test Explorer has the scenarios, and runs them', async () => {
-  await showContainer(editor, 'Testing');
-  const tests = await poll(
-    () => readTests(editor),
-    rows => rows.length > 10,
-    'the scenarios',
+test('the tree explores a file, and its counterexample is saved beside it', async () => {
+  const { page, folder } = editor;
+  await showContainer(editor, 'Explorer');
+  const row = page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'table-walk-before.mmu' });
+  await row.click({ button: 'right' });
+  await page.locator('.monaco-menu .action-label', { hasText: 'Explore Scenario' }).click();
+  await waitForToast('table_walk_before: violated');
+  await pressToast(editor, 'Save Counterexample');
+  const trace = join(folder, 'table_walk_before.trace');
+  await poll(
+    async () => existsSync(trace),
+    saved => saved,
+    trace,
   );
+  expect(readFileSync(trace, 'utf8')).toContain('scenario table_walk_before');
+});
+
+test('the Test Explorer runs scenarios; one that differs shows what was expected', async () => {
+  const { folder } = editor;
+  const wrong = readFileSync(join(folder, file), 'utf8')
+    .replace('scenario start_is_too_early', 'scenario wrong')
+    .replace('expect violated use-after-free', 'expect holds');
+  writeFileSync(join(folder, 'a-wrong.mmu'), wrong);
+  await showContainer(editor, 'Testing');
+  const tests = await waitForTest(/^a-wrong\.mmu/);
+  expect(tests.length).toBeGreaterThan(10);
+  await pressTest(editor, file, 'Run Test');
+  await waitForTest(/^start-is-too-early\.mmu \(Passed\)/);
+  await pressTest(editor, 'a-wrong.mmu', 'Run Test');
+  await waitForTest(/^a-wrong\.mmu \(Failed\)/);
   await screenshot(editor, '9-tests');
-  console.log(tests);
-  await runTest(editor, 'end-is-too-late-tables.mmu', 'Run Test');
-  await editor.page.waitForTimeout(5000);
-  console.log(await readTests(editor));
-  await screenshot(editor, '9-tests-2');
-  await runTest(editor, 'end-is-too-late-tables.mmu', 'Run Test with Coverage');
-  await editor.page.waitForTimeout(5000);
-  await screenshot(editor, '9-tests-3');
+});
+
+test('Debug Test goes to the violation', async () => {
+  await pressTest(editor, 'a-wrong.mmu', 'Debug Test');
+  await poll(
+    () => readException(editor),
+    text => text.includes('use-after-free'),
+    'the violation',
+  );
+  await screenshot(editor, '10-debugged-test');
+});
+
+test('coverage marks what no interleaving reaches', async () => {
+  const { page } = editor;
+  await showContainer(editor, 'Testing');
+  await pressTest(editor, file, 'Run Test with Coverage');
+  const covered = page.locator('.test-coverage-list-item', { hasText: 'flush_in_start.mmu' });
+  await covered.waitFor();
+  await page.locator('.test-coverage-list-item', { hasText: 'memory.mmu' }).click();
+  await page.locator('.coverage-deco-gutter.coverage-deco-miss').first().waitFor();
+  await screenshot(editor, '11-coverage');
 });

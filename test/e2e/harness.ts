@@ -170,9 +170,14 @@ export async function readTests({ page }: Editor): Promise<string[]> {
   return rows.evaluateAll(found => found.map(row => row.getAttribute('aria-label') ?? ''));
 }
 
-/** Does something with a test, or with the tests below a row: a button that comes when the row is pointed at. */
-export async function runTest({ page }: Editor, name: string, action: string): Promise<void> {
+/** Presses a button of a row of the Test Explorer; it comes when the row is pointed at. */
+export async function pressTest({ page }: Editor, name: string, action: string): Promise<void> {
   const row = page.locator('.test-explorer .monaco-list-row', { hasText: name }).first();
   await row.hover();
   await row.locator(`.action-label[aria-label^="${action}"]`).first().click();
+}
+
+/** Presses a button of a message. */
+export async function pressToast({ page }: Editor, name: string): Promise<void> {
+  await page.locator('.notifications-toasts .monaco-button', { hasText: name }).first().click();
 }

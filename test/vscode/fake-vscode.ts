@@ -1,6 +1,6 @@
 /**
- * As much of the `vscode` module as exploring uses, for tests without an editor: real events, files from disk,
- * and lists of what was shown. A test plays the user through `desk`.
+ * As much of the `vscode` module as exploring uses, for tests without an editor: real events, files from
+ * disk, and lists of what was shown. A test plays the user through `desk`.
  */
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
