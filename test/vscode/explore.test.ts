@@ -159,7 +159,8 @@ test('a verdict is a message, and a diagnostic at the line that expects it', asy
   expect(broken?.relatedInformation.map(({ message }) => message)).toMatchInlineSnapshot(`
     [
       "always (i < 2): it does not hold",
-      "found: by t1 [P] cpu1 (counter.mmu:20), step 5",
+      "written: i, without a lock, by t0 [P] cpu0 (counter.mmu:18), step 3",
+      "found, by t1 [P] cpu1 in t1 (counter.mmu:20), step 5",
     ]
   `);
 });
