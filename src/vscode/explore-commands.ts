@@ -33,10 +33,10 @@ export function registerExploreCommands(parts: ExploreParts): vscode.Disposable 
       else for (const target of targets) await exploreOne(target, parts);
     }),
     registerCommand('shootdown.debugCounterexample', async (what: unknown) =>
-      debugCounterexample(exploredOf(what, parts), storage),
+      debugCounterexample(await exploredOf(what, parts), storage),
     ),
     registerCommand('shootdown.saveCounterexample', async (what: unknown) =>
-      saveCounterexample(exploredOf(what, parts)),
+      saveCounterexample(await exploredOf(what, parts)),
     ),
     registerCommand('shootdown.showReport', async (what: unknown) => {
       const target = targetOf(what, parts);
@@ -98,10 +98,10 @@ function programOf(uri: vscode.Uri): string {
 }
 
 /** The result for a scenario; one of a text that has changed since would lead astray. */
-function exploredOf(what: unknown, parts: ExploreParts): Explored {
+async function exploredOf(what: unknown, parts: ExploreParts): Promise<Explored> {
   const target = targetOf(what, parts);
   if (!target) throw new Refusal('No scenario is meant');
-  const explored = parts.explorer.result(target);
+  const explored = await parts.explorer.checked(target);
   if (explored) return explored;
   throw new Refusal(`${target.scenario} has not been explored as it is now: explore it first`);
 }
@@ -191,7 +191,7 @@ async function tellVerdict(explored: Explored, parts: ExploreParts): Promise<voi
   };
   const choice = await show[standing](`${scenario}: ${verdictText(explored)}`, ...buttons);
   // The message may have been looked at for long.
-  if (choice === debug) await debugCounterexample(exploredOf(explored, parts), storage);
+  if (choice === debug) await debugCounterexample(await exploredOf(explored, parts), storage);
   if (choice === save) await saveCounterexample(explored);
   if (choice === report) await reports.show(explored);
 }

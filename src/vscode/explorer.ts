@@ -54,6 +54,9 @@ export class Explorer implements vscode.Disposable {
       watcher.onDidDelete(uri => this.#check(uri)),
       vscode.workspace.onDidChangeTextDocument(({ document }) => this.#check(document.uri)),
       vscode.workspace.onDidCloseTextDocument(({ uri }) => this.#check(uri)),
+      vscode.window.onDidChangeWindowState(({ focused }) => {
+        if (focused) for (const result of this.all()) void this.checked(result);
+      }),
       vscode.workspace.onDidChangeConfiguration(change => {
         if (change.affectsConfiguration('shootdown.modelPath')) this.#drop([...this.#results.values()]);
       }),
@@ -68,6 +71,13 @@ export class Explorer implements vscode.Disposable {
   /** The result for a scenario, if it was explored as it is. */
   result(target: ScenarioTarget): Explored | undefined {
     return this.#results.get(keyOf(target));
+  }
+
+  /** The same, after a look at the files: those outside of the workspace are not watched. */
+  async checked(target: ScenarioTarget): Promise<Explored | undefined> {
+    const explored = this.result(target);
+    if (explored && !(await isUnchanged(explored))) this.#drop([explored]);
+    return this.result(target);
   }
 
   /** Whether a scenario is being explored, or waits for its turn. */
@@ -177,14 +187,15 @@ async function isUnchanged({ texts }: Explored): Promise<boolean> {
 /** The settings `shootdown.explore`. What is no number there is the default. */
 function limitsFor(uri: vscode.Uri): ExploreLimits {
   const settings = vscode.workspace.getConfiguration('shootdown.explore', uri);
-  const limit = (name: keyof ExploreLimits, otherwise: number) => {
+  const limit = (name: keyof ExploreLimits) => {
     const value: unknown = settings.get(name);
-    return typeof value === 'number' && value >= 1 ? Math.floor(value) : otherwise;
+    const isLimit = typeof value === 'number' && value >= 1;
+    return isLimit ? Math.floor(value) : (settings.inspect<number>(name)?.defaultValue ?? 1);
   };
   return {
-    seconds: limit('seconds', 60),
-    memory: limit('memory', 1024),
-    states: limit('states', 20_000_000),
-    workers: limit('workers', 0),
+    seconds: limit('seconds'),
+    memory: limit('memory'),
+    states: limit('states'),
+    workers: limit('workers'),
   };
 }

@@ -120,7 +120,7 @@ async function debugTest(
   parts: TestRunParts,
 ): Promise<void> {
   const target = parts.tests.target(item);
-  const known = target && parts.explorer.result(target);
+  const known = target && (await parts.explorer.checked(target));
   if (known) {
     run.started(item);
     tell(run, item, { kind: 'explored', explored: known, isCurrent: true });

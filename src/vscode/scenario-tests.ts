@@ -1,5 +1,5 @@
 /** The scenarios of the Test Explorer: each that says what it expects is a test, below its file. */
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import * as vscode from 'vscode';
 import { readText } from '../cli/models';
 import { type Outlined, outlineOf } from '../language/analysis';
@@ -106,6 +106,8 @@ export class ScenarioTests implements vscode.Disposable {
     let file = items.get(uri.toString());
     if (!file) {
       file = this.controller.createTestItem(uri.toString(), basename(uri.fsPath), uri);
+      const folder = dirname(vscode.workspace.asRelativePath(uri));
+      if (folder !== '.') file.description = folder;
       items.add(file);
     }
     file.children.replace(scenarios.map(scenario => this.#test(uri, scenario)));

@@ -185,6 +185,11 @@ test('a change of a model takes back what rests on it, and so does a new one', a
   expect(diagnostics()).toHaveLength(1);
   desk.created.fire(Uri.file(pathOf('models/other.mmu')));
   expect(diagnostics()).toHaveLength(0);
+  // Changes outside of the workspace are not heard of.
+  await explore('fine');
+  writeFileSync(pathOf('models/bare/kernel.mmu'), bareKernel);
+  desk.focused.fire({ focused: true });
+  await eventually(() => diagnostics().length).toBe(0);
 });
 
 test('a scenario that is changed while it is explored gets no verdict', async () => {

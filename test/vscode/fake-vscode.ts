@@ -3,8 +3,10 @@
  * disk, and lists of what was shown. A test plays the user through `desk`.
  */
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, relative } from 'node:path';
 import { URI, UriUtils } from 'langium';
+
+const { contributes } = JSON.parse(readFileSync('package.json', 'utf8'));
 
 type Listener<T> = (value: T) => unknown;
 
@@ -263,6 +265,7 @@ class Desk {
   readonly created = new EventEmitter<URI>();
   readonly changed = new EventEmitter<{ document: FakeDocument }>();
   readonly configured = new EventEmitter<{ affectsConfiguration(name: string): boolean }>();
+  readonly focused = new EventEmitter<{ focused: boolean }>();
   readonly sessionStarted = new EventEmitter<object>();
   readonly sessionEnded = new EventEmitter<object>();
   documents: FakeDocument[] = [];
@@ -328,6 +331,7 @@ export const window = {
     desk.onWork(() => source.cancel());
     return work({ report: ({ message }) => desk.progress.push(message) }, source.token);
   },
+  onDidChangeWindowState: desk.focused.event,
   async showQuickPick<Item extends { label: string }>(items: Item[]) {
     const label = desk.pick(items.map(item => item.label));
     return items.find(item => item.label === label);
@@ -356,7 +360,14 @@ export const workspace = {
   workspaceFolders: undefined,
   getWorkspaceFolder: ({ fsPath }: URI) =>
     desk.folder && fsPath.startsWith(desk.folder) ? { uri: URI.file(desk.folder), name: '' } : undefined,
-  getConfiguration: () => ({ get: (name: string) => desk.settings[name] }),
+  getConfiguration: (section: string) => {
+    const defaultOf = (name: string) => contributes.configuration.properties[`${section}.${name}`]?.default;
+    return {
+      get: (name: string) => desk.settings[name] ?? defaultOf(name),
+      inspect: (name: string) => ({ defaultValue: defaultOf(name) }),
+    };
+  },
+  asRelativePath: ({ fsPath }: URI) => relative(desk.folder ?? '/', fsPath),
   findFiles: async (): Promise<URI[]> => [],
   registerTextDocumentContentProvider: (scheme: string, provider: never) => {
     desk.contents.set(scheme, provider);

@@ -25,6 +25,14 @@ test('every command is registered, and every menu names one', () => {
   for (const [, command] of welcome.matchAll(/\(command:([\w.]+)\)/g)) expect(commands).toContain(command);
 });
 
+test('every setting is read', () => {
+  for (const name of Object.keys(contributes.configuration.properties)) {
+    const [, section, key] = /^(.+)\.(\w+)$/.exec(name) ?? [];
+    expect(code).toContain(`getConfiguration('${section}'`);
+    expect(code).toMatch(new RegExp(`(get<[^(]*>|limit)\\('${key}'\\)`));
+  }
+});
+
 test('every view shows the tree of a request', () => {
   const views: string[] = contributes.views.debug.map(({ id }: { id: string }) => id);
   expect(views.map(id => id.replace('shootdown.', 'shootdown/'))).toEqual([...treeRequests]);
