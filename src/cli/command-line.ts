@@ -104,6 +104,7 @@ function addExplore(program: Command, terminal: Terminal, end: (code: number) =>
     .option('--save-trace <file>', 'save the schedule of the violation that is shown')
     .option('--no-merge-local', 'make a state of every step, those on locals too')
     .option('--no-merge-guarded', 'make a state of every access to a variable under its lock')
+    .option('--no-skip-independent', 'try steps that nobody can tell from later ones in every order')
     .option('--no-clear-dead', 'tell states apart by locals that nobody reads any more')
     .option('--states <number>', 'states visited at most', parseLimit, 20_000_000)
     .option('--depth <number>', 'steps of a path at most', parseLimit, 1_000_000)

@@ -24,6 +24,7 @@ export interface ExploreOptions extends LoadOptions {
   readonly mergeGuarded: boolean;
   readonly caches: CacheMode;
   readonly clearDead: boolean;
+  readonly skipIndependent: boolean;
   readonly states: number;
   readonly depth: number;
   readonly memory: number;
@@ -110,7 +111,7 @@ function jobOf(program: Program, options: ExploreOptions): ExploreJob {
   const { order, seed, caches, all = false, states, depth, memory, seconds } = options;
   const limits = { statesMax: states, depthMax: depth, memoryMax: memory * 2 ** 20, secondsMax: seconds };
   const { mergeLocal: local, mergeGuarded: guarded, clearDead: deadLocals } = options;
-  const reductions = { local, guarded, deadLocals };
+  const reductions = { local, guarded, deadLocals, independent: options.skipIndependent };
   return { program, options: { order, limits, reductions, caches, seed, all }, workers: 0 };
 }
 

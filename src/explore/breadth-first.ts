@@ -84,20 +84,32 @@ export class BreadthFirst implements Search {
     const mark = words.mark();
     this.expanding++;
     waits.clear();
+    stepper.begin();
+    for (let thread = 0; thread < vm.cachesThread; thread++)
+      if (stepper.suffices(thread) && this.tryThread(mark, thread) > 0) return;
     let successors = 0;
     const threads = threadsOf(vm, this.options.caches);
     for (let thread = 0; thread < threads; thread++) {
-      for (let choice = 0, choices = 1; choice < choices; choice++) {
-        const status = stepper.step(thread, choice);
-        if (status === 'stepped') {
-          if (thread !== vm.cachesThread) successors++;
-          choices = stepper.choices;
-          this.judge(mark, thread, choice);
-        } else if (status === 'blocked') waits.note(vm, thread);
-        words.undo(mark);
-      }
+      const made = this.tryThread(mark, thread);
+      if (thread !== vm.cachesThread) successors += made;
     }
     this.progress.judgeState(successors, waits, () => this.path(null));
+  }
+
+  /** Tries every choice of a thread; how many steps it can make. */
+  private tryThread(mark: number, thread: number): number {
+    const { vm, stepper } = this;
+    let successors = 0;
+    for (let choice = 0, choices = 1; choice < choices; choice++) {
+      const status = stepper.step(thread, choice);
+      if (status === 'stepped') {
+        successors++;
+        choices = stepper.choices;
+        this.judge(mark, thread, choice);
+      } else if (status === 'blocked') this.waits.note(vm, thread);
+      vm.words.undo(mark);
+    }
+    return successors;
   }
 
   private judge(mark: number, thread: number, choice: number): void {

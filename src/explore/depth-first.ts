@@ -73,6 +73,7 @@ export class DepthFirst implements Search {
   private tryNext(place: Place): void {
     const { vm, stepper, progress } = this;
     const { thread, choice } = place;
+    stepper.begin();
     const status = stepper.step(thread, choice);
     if (status !== 'stepped') {
       if (status === 'blocked') place.waits.note(vm, thread);

@@ -160,6 +160,8 @@ function assumptionsOf(program: Program, progress: Progress): string[] {
       ? ['accesses under their lock are merged']
       : []),
   ];
+  if (options.reductions.independent === true)
+    merged.push('steps that commute with all that others can still do are made in one order');
   if (options.reductions.deadLocals) merged.push('locals that are not read any more do not count');
   assumptions.push(...merged);
   for (const { property, reason } of program.scenario.unwatched)

@@ -20,6 +20,8 @@ export interface Reductions {
   readonly guarded: boolean;
   /** Locals that nobody will read are 0. */
   readonly deadLocals: boolean;
+  /** Steps that commute with all that other threads can still do are not tried before and after these. */
+  readonly independent?: boolean;
 }
 
 /** Not a mover; goes on in its frame; pushes a frame; pops one. */

@@ -80,6 +80,7 @@ export class RandomWalk implements Search {
 
   private take(step: PathStep): boolean {
     const { progress, stepper } = this;
+    stepper.begin();
     stepper.step(step.thread, step.choice);
     this.taken.push(step);
     progress.states++;

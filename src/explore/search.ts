@@ -199,6 +199,7 @@ export function unmerge(
 ): PathStep[] {
   const stepper = new Stepper(vmFor(program, caches), reductions);
   return path.flatMap(({ thread, choice }) => {
+    stepper.begin();
     stepper.step(thread, choice);
     const rest = Array.from({ length: stepper.length - 1 }, () => ({ thread, choice: 0 }));
     return [{ thread, choice }, ...rest];

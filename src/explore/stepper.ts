@@ -7,6 +7,7 @@ import { FRAME_HEADER, THREAD } from '../vm/layout';
 import type { StepResult, Violation } from '../vm/types';
 import type { Vm } from '../vm/vm';
 import { type DeadLocals, deadLocalsOf } from './dead-locals';
+import { Independence } from './independence';
 import { MOVER, moversOf, type Reductions, returnsToLocal } from './movers';
 
 /** Makes steps of a search on a vm. */
@@ -21,6 +22,7 @@ export class Stepper {
   private readonly movers: readonly Uint8Array[];
   private readonly merges: boolean;
   private readonly dead: readonly DeadLocals[] | null;
+  private readonly independence: Independence | null;
 
   constructor(
     readonly vm: Vm,
@@ -28,7 +30,20 @@ export class Stepper {
   ) {
     this.movers = moversOf(vm.program, reductions);
     this.dead = reductions.deadLocals ? deadLocalsOf(vm.program) : null;
-    this.merges = this.movers.some(code => code.some(each => each !== MOVER.none));
+    // A claim looks at everything after every step.
+    const isWanted = reductions.independent === true && vm.program.scenario.claims.length === 0;
+    this.independence = isWanted ? new Independence(vm) : null;
+    this.merges = isWanted || this.movers.some(code => code.some(each => each !== MOVER.none));
+  }
+
+  /** Says that the present state is one to go on from: steps that are tried begin here. */
+  begin(): void {
+    this.independence?.begin();
+  }
+
+  /** Whether it is enough to try the steps of this thread, if it can make any. */
+  suffices(thread: number): boolean {
+    return this.independence?.commutes(thread) === true;
   }
 
   /** Tries a step of a thread. When it could not be made, the caller takes back what was written. */
@@ -68,10 +83,15 @@ export class Stepper {
       const frame = base + THREAD.words + top - 1;
       const pc = words.get(frame + 1);
       const mover = this.movers[words.get(frame) - 1]?.[pc] ?? MOVER.none;
-      if (mover === MOVER.none) return;
-      if (mover === MOVER.return && !this.returnsAlone(base, frame)) return;
+      const isMover = mover !== MOVER.none && (mover !== MOVER.return || this.returnsAlone(base, frame));
+      if (this.independence?.goesBack(thread)) return;
+      if (!isMover && !this.independence?.commutes(thread)) return;
+      const mark = words.mark();
       const status = vm.tryStep(thread, 0);
-      if (status !== 'stepped') return;
+      if (status !== 'stepped' || vm.choices > 1) {
+        words.undo(mark);
+        return;
+      }
       this.length++;
       if (vm.violations.length > 0) this.violations = [...this.violations, ...vm.violations];
       if (vm.limit !== null) {

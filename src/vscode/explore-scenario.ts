@@ -91,7 +91,7 @@ async function search(program: Program, files: LaunchFiles, world: ExploreWorld)
         memoryMax: limits.memory * 2 ** 20,
         secondsMax: limits.seconds,
       },
-      reductions: { local: true, guarded: true, deadLocals: true },
+      reductions: { local: true, guarded: true, deadLocals: true, independent: true },
       caches: 'demand',
       seed: 1,
       all: isWhole,

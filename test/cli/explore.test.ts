@@ -73,7 +73,7 @@ test('what cannot be read or compiled is refused, and the rest explored', async 
   expect(err).toContain('broken.mmu:1:');
 });
 
-const unreduced = ['--no-merge-local', '--no-merge-guarded', '--no-clear-dead'];
+const unreduced = ['--no-merge-local', '--no-merge-guarded', '--no-clear-dead', '--no-skip-independent'];
 
 test.each(['start-is-too-early', 'second-binding-goes-on', 'device-without-ats'])(
   '%s: reductions change no verdict, and leave out states',

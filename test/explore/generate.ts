@@ -9,9 +9,18 @@ var x1: int 0..3
 var l0: spinlock
 var l1: spinlock
 var g: int 0..3 guarded_by(l0)
+var y: int 0..3 [2]
+var sem: rwsem
+var n: int -9..9
+struct box pool 3 { v: int 0..3  next: box }
+struct shown pool 4 { v: int 0..3 }
+var found: shown
+var mask: cpumask
 interrupt fn ring() { x1 = 2; }
 fn next(v: int 0..3) -> int 0..3 { var t: int 0..3 = (v + 1) % 4; if (t == 3) return 0; return t; }
 fn put(v: int 0..3) { var t: int 0..3 = v; x0 = t; t = 0; }
+fn boxed(v: int 0..3) -> int 0..3 { var b = new box; b.v = v; var r: int 0..3 = b.v; free(b); return r; }
+fn show(v: int 0..3) { var s = new shown; s.v = v; found = s; }
 fn locked(v: int 0..3) { spin_lock(l0); g = v; g = (g + 1) % 4; spin_unlock(l0); }
 `;
 
@@ -61,6 +70,13 @@ function statement(draw: Draw, depth: number): string {
     () => (depth < 1 ? `while (a < 2) { a = a + 1; ${shared} = a; }` : 'a = 0;'),
     () => (depth < 2 ? `either { ${inner()} } or { skip; }` : 'skip;'),
     () => (depth < 2 ? `if (${shared} == ${draw(3)}) { ${inner()} }` : 'a = 1;'),
+    () => (draw(2) === 0 ? `y[${draw(2)}] = a;` : `a = y[${draw(2)}];`),
+    () =>
+      draw(2) === 0 ? `down_read(sem); a = ${shared}; up_read(sem);` : 'down_write(sem); up_write(sem);',
+    () => (draw(2) === 0 ? 'atomic_inc(n);' : 'atomic_dec(n);'),
+    () => 'a = boxed(a);',
+    () => (draw(2) === 0 ? 'show(a);' : '{ var s = found; if (s != null) { a = s.v; } }'),
+    () => `{ cpumask_set_cpu(this_cpu(), mask); for each cpu c in mask { ${shared} = a; } }`,
   ];
   const text = kinds[draw(kinds.length)]?.() ?? 'skip;';
   return text.startsWith('var ') ? `{ ${text} }` : text;

@@ -11,11 +11,13 @@ const switches = [
   { local: true, guarded: true, deadLocals: false },
   { local: false, guarded: false, deadLocals: true },
   { local: true, guarded: true, deadLocals: true },
+  { local: false, guarded: false, deadLocals: false, independent: true },
+  { local: true, guarded: true, deadLocals: true, independent: true },
 ];
 
 test('reductions change neither verdict nor where programs end', () => {
   let violating = 0;
-  const states = [0, 0, 0, 0, 0];
+  const states = [0, 0, 0, 0, 0, 0, 0];
   for (let seed = 1; seed <= PROGRAMS; seed++) {
     const { declarations, body } = generate(seed);
     const program = compileBare(declarations, body);
@@ -23,13 +25,17 @@ test('reductions change neither verdict nor where programs end', () => {
     const found = all.map(properties);
     expect({ seed, body, found }).toEqual({ seed, body, found: found.map(() => found[0]) });
     // Of ends that differ in dead locals one remains; merging must not lose one of those, nor of the others.
-    const [whole = 0, local, guarded, dead = 0, both] = all.map(({ progress }) => progress.ends);
-    expect({ seed, body, local, guarded, both }).toEqual({
+    const [whole = 0, local, guarded, dead = 0, both, independent, every] = all.map(
+      ({ progress }) => progress.ends,
+    );
+    expect({ seed, body, local, guarded, both, independent, every }).toEqual({
       seed,
       body,
       local: whole,
       guarded: whole,
       both: dead,
+      independent: whole,
+      every: dead,
     });
     expect(dead > 0 && dead <= whole).toBe(whole > 0);
     for (const [index, { progress }] of all.entries()) states[index] = (states[index] ?? 0) + progress.states;
@@ -38,12 +44,13 @@ test('reductions change neither verdict nor where programs end', () => {
     expect(deep.progress.states).toBe(all[0]?.progress.states);
     if (found[0]?.length !== 0) violating++;
   }
-  const [whole = 0, local = 0, guarded = 0, dead = 0, both = 0] = states;
+  const [whole = 0, local = 0, guarded = 0, dead = 0, both = 0, independent = 0, every = 0] = states;
   console.log(
     `${PROGRAMS} programs, ${violating} violate a property; states by reductions: ${states.join(', ')}`,
   );
   expect(violating).toBeGreaterThan(PROGRAMS / 10);
   expect(whole > local && local > guarded && guarded > both && whole > dead).toBe(true);
+  expect(whole > independent && both > every).toBe(true);
 }, 240_000);
 
 function properties(searched: ReturnType<typeof search>): string[] {

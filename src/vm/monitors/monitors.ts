@@ -33,6 +33,17 @@ const RELEASE = '__mmu_notifier_release';
 /** Functions whose entry or return is judged by their name. A search makes a state of each. */
 export const judgedFunctions: ReadonlySet<string> = new Set([START, END, UNREGISTER, RELEASE]);
 
+/**
+ * Fields, by struct, that are looked at when the hardware does something or a judged function is entered or
+ * left: a step that writes one does not commute with these.
+ */
+export const judgedFields: Readonly<Record<string, readonly string[]>> = {
+  mm: ['mmap', 'pgd'],
+  mmu_notifier: ['mm', 'ops'],
+  task: ['mm'],
+  vma: ['vm_end', 'vm_next', 'vm_start', 'vm_write'],
+};
+
 /** All monitors of a vm. */
 export class Monitors implements MachineHooks {
   readonly subscribers: Subscribers;
