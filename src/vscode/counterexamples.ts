@@ -4,7 +4,6 @@ import * as vscode from 'vscode';
 import { Refusal } from './commands';
 import { launchConfiguration } from './debug-configuration';
 import { type Explored, traceName } from './exploration';
-import { exists } from './new-scenario';
 import { debugType } from './sessions';
 
 /**
@@ -65,7 +64,7 @@ export async function debugToEnd(
 export async function saveCounterexample(explored: Explored): Promise<void> {
   const text = new TextEncoder().encode(traceOf(explored));
   const beside = vscode.Uri.joinPath(vscode.Uri.file(explored.program), '..', traceName(explored.scenario));
-  if ((await exists(beside)) && !(await mayReplace(beside))) return;
+  if (!(await mayWrite(beside, text))) return;
   const saved = await vscode.workspace.fs.writeFile(beside, text).then(
     () => beside,
     () => saveElsewhere(beside, text),
@@ -76,9 +75,15 @@ export async function saveCounterexample(explored: Explored): Promise<void> {
     await vscode.window.showTextDocument(saved);
 }
 
-async function mayReplace(uri: vscode.Uri): Promise<boolean> {
-  const text = `${uri.fsPath} exists already`;
-  return (await vscode.window.showWarningMessage(text, { modal: true }, 'Replace')) === 'Replace';
+/** A file that is there may be the user's; the same counterexample again is no loss. */
+async function mayWrite(uri: vscode.Uri, text: Uint8Array): Promise<boolean> {
+  const there = await vscode.workspace.fs.readFile(uri).then(
+    bytes => bytes,
+    () => undefined,
+  );
+  if (!there || Buffer.compare(there, text) === 0) return true;
+  const warning = `${uri.fsPath} exists already, with another schedule`;
+  return (await vscode.window.showWarningMessage(warning, { modal: true }, 'Replace')) === 'Replace';
 }
 
 /** The folder may be one that cannot be written to, as that of the shipped scenarios. */

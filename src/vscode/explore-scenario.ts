@@ -182,6 +182,15 @@ function momentsOf(
     .map(({ text, span }) => ({ text, span: spanOf(span) }));
 }
 
+/** The texts that a search of this file would be about now; undefined if there is no such file. */
+export async function textsNow(
+  program: string,
+  files: FileAccess,
+): Promise<ReadonlyMap<string, string> | undefined> {
+  const nothing = { program, models: { kernels: {}, drivers: {} }, modelsRoot: '' };
+  return readLaunchFiles(files, nothing).then(textsOf, () => undefined);
+}
+
 function textsOf({ scenario, imports, kernels, drivers }: LaunchFiles): Map<string, string> {
   const files = [scenario, ...imports, ...Object.values(kernels).flat(), ...drivers];
   return new Map(files.map(({ path, text }) => [path, text]));

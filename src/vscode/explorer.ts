@@ -11,7 +11,7 @@ import type { JobProgress } from '../explore/job';
 import type { ModelSet } from '../language/module';
 import { editedFiles, readAsEdited } from './debug-adapter';
 import { type Exploration, type Explored, keyOf, type ScenarioTarget } from './exploration';
-import { type ExploreLimits, exploreScenario } from './explore-scenario';
+import { type ExploreLimits, exploreScenario, textsNow } from './explore-scenario';
 
 /** How an exploration is followed and ended. */
 export interface ExploreRequest {
@@ -50,15 +50,15 @@ export class Explorer implements vscode.Disposable {
       watcher,
       watcher.onDidChange(uri => this.#check(uri)),
       // A new file may take the place of a shipped model.
-      watcher.onDidCreate(() => this.#drop([...this.#results.values()])),
+      watcher.onDidCreate(() => this.#checkAll()),
       watcher.onDidDelete(uri => this.#check(uri)),
       vscode.workspace.onDidChangeTextDocument(({ document }) => this.#check(document.uri)),
       vscode.workspace.onDidCloseTextDocument(({ uri }) => this.#check(uri)),
       vscode.window.onDidChangeWindowState(({ focused }) => {
-        if (focused) for (const result of this.all()) void this.checked(result);
+        if (focused) this.#checkAll();
       }),
       vscode.workspace.onDidChangeConfiguration(change => {
-        if (change.affectsConfiguration('shootdown.modelPath')) this.#drop([...this.#results.values()]);
+        if (change.affectsConfiguration('shootdown.modelPath')) this.#checkAll();
       }),
     ];
   }
@@ -163,6 +163,10 @@ export class Explorer implements vscode.Disposable {
     this.#drop(using.filter(({ texts }) => texts.get(uri.fsPath) !== now));
   }
 
+  #checkAll(): void {
+    for (const result of this.all()) void this.checked(result);
+  }
+
   /** They come with the extension and never change. */
   #shippedModels(): Promise<ModelSet> {
     this.#models ??= loadShippedModels(this.#extensionUri.fsPath);
@@ -178,10 +182,11 @@ export class Explorer implements vscode.Disposable {
   }
 }
 
-/** Whether the texts that were searched are still those of the editor. */
-async function isUnchanged({ texts }: Explored): Promise<boolean> {
-  const same = [...texts].map(async ([path, text]) => text === (await readAsEdited(path).catch(() => null)));
-  return (await Promise.all(same)).every(Boolean);
+/** Whether the same texts would be searched now: none has changed, and no new one takes part. */
+async function isUnchanged({ program, texts }: Explored): Promise<boolean> {
+  const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(program));
+  const now = await textsNow(program, editedFiles(folder));
+  return now?.size === texts.size && [...texts].every(([path, text]) => now.get(path) === text);
 }
 
 /** The settings `shootdown.explore`. What is no number there is the default. */

@@ -21,10 +21,29 @@ import {
 
 const file = 'start-is-too-early.mmu';
 
+/** Too much for one sitting. */
+const long = `scenario long {
+  kernel linux-3.18
+  machine { cpus 4  frames 64  iommu amd { device gpu { ats  pri requests 4 } } }
+  process P {
+    mmap A, 4 pages, rw, touched
+    mmap B after A, 4 pages, rw
+    bind gpu, pasid 1, driver amd_iommu_v2
+  }
+  task t0 in P on cpu 0 { munmap(A, 1 page); }
+  task t1 in P on cpu 1 { munmap(A + 1 page, 1 page); }
+  task t2 in P on cpu 2 { munmap(A + 2 pages, 1 page); }
+  task t3 in P on cpu 3 { munmap(A + 3 pages, 1 page); }
+  device gpu { dma_write(A + 1 page, 1); dma_write(A + 2 pages, 2); }
+  expect holds
+}
+`;
+
 let editor: Editor;
 
 beforeAll(async () => {
   editor = await openEditor();
+  writeFileSync(join(editor.folder, 'long.mmu'), long);
 });
 
 afterEach(async context => {
@@ -67,14 +86,39 @@ test('the CodeLens explores a scenario: the verdict is told, and shown where it 
   await screenshot(editor, '7-explored');
 });
 
+test('the report is a document of its own', async () => {
+  const { page } = editor;
+  await page.locator('.codelens-decoration a', { hasText: 'Report' }).click();
+  await page.locator('.tab.active[data-resource-name="start_is_too_early.report"]').waitFor();
+  await page.locator('.view-line', { hasText: 'flush_in_start.invalidate_range_start' }).first().waitFor();
+  await screenshot(editor, '8-report');
+  await page.keyboard.press('Control+F4');
+});
+
+test('a long exploration says how it is getting on, and can be cancelled', async () => {
+  const { page } = editor;
+  await openFile(editor, 'long.mmu');
+  await page.locator('.codelens-decoration a', { hasText: 'Explore' }).click();
+  await poll(
+    () => readToasts(editor),
+    toasts => toasts.some(toast => /^Exploring long: [\d,]+ states, [\d,]+ states\/s, depth/.test(toast)),
+    'progress',
+  );
+  await screenshot(editor, '9-exploring');
+  await pressToast(editor, 'Cancel');
+  await waitForToast('long: cancelled after');
+});
+
 test('the counterexample is replayed to the violation, and stepped back from there', async () => {
-  await pressToast(editor, 'Debug Counterexample');
+  const { page } = editor;
+  await openFile(editor, file);
+  await page.locator('.codelens-decoration a', { hasText: 'Debug Counterexample' }).click();
   await poll(
     () => readException(editor),
     text => text.includes('use-after-free'),
     'the violation',
   );
-  await screenshot(editor, '8-counterexample');
+  await screenshot(editor, '10-counterexample');
   await focusThread(editor, 't0');
   await pressToolbar(editor, 'Step Back');
   const isViolated = (thread: string) => /use-after-free/i.test(thread);
@@ -115,7 +159,7 @@ test('the Test Explorer runs scenarios; one that differs shows what was expected
   await waitForTest(/^start-is-too-early\.mmu \(Passed\)/);
   await pressTest(editor, 'a-wrong.mmu', 'Run Test');
   await waitForTest(/^a-wrong\.mmu \(Failed\)/);
-  await screenshot(editor, '9-tests');
+  await screenshot(editor, '11-tests');
 });
 
 test('Debug Test goes to the violation', async () => {
@@ -125,7 +169,7 @@ test('Debug Test goes to the violation', async () => {
     text => text.includes('use-after-free'),
     'the violation',
   );
-  await screenshot(editor, '10-debugged-test');
+  await screenshot(editor, '12-debugged-test');
 });
 
 test('coverage marks what no interleaving reaches', async () => {
@@ -136,5 +180,5 @@ test('coverage marks what no interleaving reaches', async () => {
   await covered.waitFor();
   await page.locator('.test-coverage-list-item', { hasText: 'memory.mmu' }).click();
   await page.locator('.coverage-deco-gutter.coverage-deco-miss').first().waitFor();
-  await screenshot(editor, '11-coverage');
+  await screenshot(editor, '13-coverage');
 });

@@ -184,7 +184,12 @@ test('a change of a model takes back what rests on it, and so does a new one', a
   await explore('fine');
   expect(diagnostics()).toHaveLength(1);
   desk.created.fire(Uri.file(pathOf('models/other.mmu')));
-  expect(diagnostics()).toHaveLength(0);
+  await desk.run('shootdown.saveCounterexample', { program: pathOf(), scenario: 'fine' });
+  expect(desk.messages.at(-1)?.text).toBe('fine holds: there is no counterexample');
+  expect(diagnostics()).toHaveLength(1);
+  writeFileSync(pathOf('other.mmu'), 'driver other for bare { }');
+  desk.created.fire(Uri.file(pathOf('other.mmu')));
+  await eventually(() => diagnostics().length).toBe(0);
   // Changes outside of the workspace are not heard of.
   await explore('fine');
   writeFileSync(pathOf('models/bare/kernel.mmu'), bareKernel);

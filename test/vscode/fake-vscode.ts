@@ -383,6 +383,7 @@ export const workspace = {
       mkdirSync(dirname(fsPath), { recursive: true });
       writeFileSync(fsPath, bytes);
     },
+    readFile: async ({ fsPath }: URI) => readFileSync(fsPath),
     stat: async ({ fsPath }: URI) => statSync(fsPath),
   },
 };
