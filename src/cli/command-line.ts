@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { check } from './check';
 import { conformance } from './conformance';
 import { serveAdapter } from './dap';
+import { diff } from './diff';
 import { explore } from './explore';
 import { run } from './run';
 import { exitCodes, Refusal, type Terminal } from './terminal';
@@ -72,6 +73,14 @@ function commands(terminal: Terminal, end: (code: number) => void): Command {
     .addOption(modelsOption())
     .option('--json', 'print one problem a line')
     .action(async (files, options) => end(await check(files, options, terminal)));
+  program
+    .command('diff')
+    .description('print what one kernel changes of another, as a patch')
+    .argument('<from>', 'kernel')
+    .argument('<to>', 'the other kernel')
+    .addOption(modelsOption())
+    .option('--json', 'print one declaration a line')
+    .action(async (from, to, options) => end(await diff(from, to, options, terminal)));
   program
     .command('dap')
     .description('speak the Debug Adapter Protocol on standard input and output')

@@ -7,8 +7,9 @@ import { type Cell, conform, scoreOf } from '../conformance/conformance';
 import { modelOf, parseRecordings, type Recording } from '../conformance/recording';
 import { outcomeOf, pageOf, textOf } from '../conformance/report';
 import { compileModels, type ModelSet, type SourceFile } from '../language/compile';
+import { allModels } from './diff';
 import { readRun } from './load';
-import { readModels, readText } from './models';
+import { readText } from './models';
 import { exitCodes, Refusal, refuseFile, type Terminal } from './terminal';
 
 /** Options of `conformance`. */
@@ -34,7 +35,7 @@ export async function conformance(
   if (recording !== undefined && scenario !== undefined) {
     return conformPair(recording, scenario, options, terminal);
   }
-  const cells = await allCells(terminal.home, await shipped(options, terminal), options);
+  const cells = await allCells(terminal.home, await allModels(options.models, terminal), options);
   if (cells.length === 0) throw new Refusal('no such operation was recorded');
   print(cells, options, terminal);
   if (options.op !== undefined || options.kernel !== undefined) return codeOf(cells);
@@ -88,13 +89,6 @@ async function conformPair(
   const cells = recordings.flatMap(recording => conform(recording, stage));
   print(cells, options, terminal);
   return codeOf(cells);
-}
-
-/** The shipped models, with the kernels of `--models` over them. */
-async function shipped({ models: folders }: ConformanceOptions, terminal: Terminal): Promise<ModelSet> {
-  const own = await readModels(join(terminal.home, folder, 'none.mmu'), folders);
-  const base: ModelSet = JSON.parse(await readFile(join(terminal.home, 'dist', 'models.json'), 'utf8'));
-  return compileModels(own, base).models;
 }
 
 async function readRecordings(path: string): Promise<Recording[]> {
