@@ -9,7 +9,7 @@ interface Edit {
   readonly line: string;
 }
 
-/** The hunks of a difference, each a list of lines that begin with a space, `-` or `+`. None if all is equal. */
+/** The hunks of a difference: lines that begin with a space, `-` or `+`. None if all is equal. */
 export function unifiedHunks(before: readonly string[], after: readonly string[]): string[][] {
   const edits = editsOf(before, after);
   const hunks: string[][] = [];

@@ -1,6 +1,7 @@
 /** The commands and their options. This is the one boundary: no mistake of a user ends in a stack trace. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { check } from './check';
+import { compare } from './compare';
 import { conformance } from './conformance';
 import { serveAdapter } from './dap';
 import { diff } from './diff';
@@ -73,6 +74,17 @@ function commands(terminal: Terminal, end: (code: number) => void): Command {
     .addOption(modelsOption())
     .option('--json', 'print one problem a line')
     .action(async (files, options) => end(await check(files, options, terminal)));
+  program
+    .command('compare')
+    .description('run a scenario on each kernel and with each driver that it fits')
+    .argument('<file>', 'scenario file')
+    .option('--scenario <name>', 'this scenario only; all of the file by default')
+    .addOption(modelsOption())
+    .option('--explore', 'also search every interleaving of each')
+    .option('--states <number>', 'states visited at most by each search', parseLimit, 1_000_000)
+    .option('--seconds <number>', 'time at most for each search', parseLimit, 20)
+    .option('--json', 'print one row a line, with callbacks by kind')
+    .action(async (file, options) => end(await compare(file, options, terminal)));
   program
     .command('diff')
     .description('print what one kernel changes of another, as a patch')

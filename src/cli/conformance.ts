@@ -6,7 +6,8 @@ import { gunzip } from 'node:zlib';
 import { type Cell, conform, scoreOf } from '../conformance/conformance';
 import { modelOf, parseRecordings, type Recording } from '../conformance/recording';
 import { outcomeOf, pageOf, textOf } from '../conformance/report';
-import { compileModels, type ModelSet, type SourceFile } from '../language/compile';
+import type { ModelSet, SourceFile } from '../language/compile';
+import { modelsOf } from '../session/load';
 import { allModels } from './diff';
 import { readRun } from './load';
 import { readText } from './models';
@@ -77,15 +78,8 @@ async function conformPair(
 ): Promise<number> {
   const recordings = await readPacked(recordingPath);
   const files = await readRun(scenarioPath, options, terminal);
-  const { models } = compileModels(
-    {
-      kernels: Object.fromEntries(Object.entries(files.kernels).map(([name, own]) => [name, [...own]])),
-      drivers: [...files.drivers],
-    },
-    files.models,
-  );
   const imports = (wanted: string) => files.imports.find(({ name }) => name === wanted);
-  const stage = { file: files.scenario, models, imports, kernel: options.kernel };
+  const stage = { file: files.scenario, models: modelsOf(files), imports, kernel: options.kernel };
   const cells = recordings.flatMap(recording => conform(recording, stage));
   print(cells, options, terminal);
   return codeOf(cells);

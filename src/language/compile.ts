@@ -6,7 +6,7 @@
 import { assert } from '../base/assert';
 import type { Span } from '../base/span';
 import { compileDeclarations } from './declare';
-import type { Declaration, KernelChoice, Scenario } from './generated/ast';
+import type { Binding, Declaration, KernelChoice, Scenario } from './generated/ast';
 import { link, mergeFunctions, type Part } from './link';
 import { compileDriver, parseFile, readDrivers, recursion } from './models';
 import type { Declarations, DriverModule, ModelSet, SourceFile, Use } from './module';
@@ -28,6 +28,8 @@ export interface ScenarioHandle {
   readonly span: Span;
   readonly doc: string;
   readonly tasks: readonly { readonly name: string; readonly span: Span }[];
+  /** The drivers that it binds, each once. */
+  readonly drivers: readonly string[];
   /** Mistakes in anything the scenario uses. With one, there is no program. */
   readonly problems: readonly Problem[];
   /** The linked program; made on first use. */
@@ -46,6 +48,8 @@ export interface ScenarioOptions {
    * their `bind` is called with null and PASID 0.
    */
   readonly subscribers?: readonly string[];
+  /** Takes the place of every driver that the scenarios bind; `X.f()` of a bound X is then of this one. */
+  readonly driver?: string | undefined;
 }
 
 /** What came of a file of scenarios. */
@@ -277,12 +281,17 @@ function makeHandle(input: HandleInput): ScenarioHandle {
     span: spanOf(node),
     doc: docOf(node),
     tasks: taskSpans(node),
+    drivers: [...new Set(bindingsOf(node).map(({ driver }) => driver))],
     problems: problemsOf,
     program: () => {
       assert(problemsOf.length === 0, 'program: the scenario has problems');
       return makeProgram();
     },
   };
+}
+
+function bindingsOf(node: Scenario): Binding[] {
+  return (node.items ?? []).flatMap(item => (item.$type === 'Process' ? item.bindings : []));
 }
 
 function taskSpans(node: Scenario): { name: string; span: Span }[] {
@@ -314,7 +323,8 @@ function compileWithDrivers(
     scopes.set(name, scope);
     return { scope, span: driver.span, problems: driver.problems };
   };
-  const bound = node.items.flatMap(item => (item.$type === 'Process' ? item.bindings : []));
+  const bound = bindingsOf(node);
+  const rebound = (name: string) => options.driver ?? name;
   unit.scope.driverNamed = name => {
     // A name with '+' cannot be written in an expression: what is before it will do, if only one is bound.
     const variants = new Set(
@@ -322,10 +332,16 @@ function compileWithDrivers(
     );
     const isBound = bound.some(({ driver }) => driver === name);
     const [variant] = variants;
-    return find(!isBound && variants.size === 1 && variant !== undefined ? variant : name)?.scope;
+    if (isBound || variants.size === 1) return find(rebound(isBound ? name : (variant ?? name)))?.scope;
+    return find(name)?.scope;
   };
   const subscribers = options.subscribers ?? [];
-  return compileScenario(unit, node, kernel, { find, names: () => [...available.keys()], subscribers });
+  return compileScenario(unit, node, kernel, {
+    find: name => find(name),
+    names: () => [...available.keys()],
+    subscribers,
+    rebound,
+  });
 }
 
 /** What a scenario is linked from, in the order of precedence. */

@@ -1,4 +1,4 @@
-/** What one kernel changes of another, declaration by declaration: from their sources, so that it can be read. */
+/** What one kernel changes of another, declaration by declaration, in the text of the models. */
 import type { Declaration } from './generated/ast';
 import { parseFile } from './models';
 import type { ModelSet, SourceFile } from './module';

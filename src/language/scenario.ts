@@ -45,6 +45,8 @@ interface Drivers {
   readonly find: FindDriver;
   readonly names: () => string[];
   readonly subscribers: readonly string[];
+  /** The driver to bind where a scenario says this one. */
+  readonly rebound: (name: string) => string;
 }
 
 interface FoundDriver {
@@ -64,6 +66,7 @@ interface Work {
   readonly processes: Map<string, Global>;
   readonly mappings: PlacedMapping[];
   readonly subscribers: readonly string[];
+  readonly rebound: (name: string) => string;
 }
 
 /** Compiles the items of a scenario. `unit.scope` is its own, above that of the file. */
@@ -91,6 +94,7 @@ export function compileScenario(
     processes,
     mappings,
     subscribers: drivers.subscribers,
+    rebound: drivers.rebound,
   };
   for (const item of node.items) if (item.$type === 'Process') declareProcess(work, item);
   const tasks = compileTasks(work);
@@ -325,10 +329,11 @@ function setUpBinding(work: Work, body: Body, node: Binding, process: Global): v
   const device = checkDevice(work, spanOfProperty(node, 'device'), node.device);
   const pasid = pasidOf(unit, node.pasid);
   const span = spanOfProperty(node, 'driver');
-  const driver = work.findDriver(node.driver);
+  const name = work.rebound(node.driver);
+  const driver = work.findDriver(name);
   if (!driver) {
-    const near = nearestName(node.driver, work.driverNames());
-    unit.problems.push(problems.unknownDriver(span, node.driver, work.kernel, near));
+    const near = nearestName(name, work.driverNames());
+    unit.problems.push(problems.unknownDriver(span, name, work.kernel, near));
     return;
   }
   recordUse(unit, span, driver.span, node.driver, 'driver');

@@ -47,11 +47,19 @@ export type Loaded =
   | { readonly program: Program; readonly warnings: readonly RunProblem[] }
   | { readonly problems: readonly RunProblem[] };
 
+/** The user's models over the shipped ones. */
+export function modelsOf({ kernels, drivers, models }: LaunchFiles): ModelSet {
+  return compileModels({ kernels: copyOf(kernels), drivers: [...drivers] }, models).models;
+}
+
 /** Compiles every scenario of the file, with the user's models over the shipped ones. */
-export function compileRun(files: LaunchFiles, kernel: string | undefined): CompiledFile {
-  const own = compileModels({ kernels: copyOf(files.kernels), drivers: [...files.drivers] }, files.models);
+export function compileRun(
+  files: LaunchFiles,
+  kernel: string | undefined,
+  driver?: string | undefined,
+): CompiledFile {
   const imports = (wanted: string) => files.imports.find(({ name }) => name === wanted);
-  const options = { models: own.models, imports };
+  const options = { models: modelsOf(files), imports, driver };
   return compileScenarioFile(files.scenario, kernel === undefined ? options : { ...options, kernel });
 }
 

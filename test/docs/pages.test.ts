@@ -77,7 +77,7 @@ test("the scenario that is a property's example shows it", () => {
 
 test('every option of the command line is documented', async () => {
   const page = read('docs/command-line.md');
-  for (const command of ['run', 'explore', 'conformance', 'check', 'dap']) {
+  for (const command of ['run', 'explore', 'compare', 'diff', 'conformance', 'check', 'dap']) {
     const { out } = await shootdown(command, '--help');
     const options = [...out.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(([, option = '']) => option);
     expect(options.length).toBeGreaterThan(1);
