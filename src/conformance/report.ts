@@ -165,6 +165,9 @@ const introduction = [
   '',
   ...ruleNames.map(rule => `- *${letters[rule]}*: ${rules[rule]}.`),
   '',
+  'What could not be recorded is written by hand in `test/conformance/recordings/by-hand.json`, from what the',
+  'kernel’s sources say: it has a sequence and no stacks.',
+  '',
   'Left out on both sides are the marks of the recording program, such as the value a system call returned.',
   '',
 ].join('\n');
