@@ -1,5 +1,6 @@
 /** The commands and their options. This is the one boundary: no mistake of a user ends in a stack trace. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { usualSearch } from '../explore/job';
 import { check } from './check';
 import { compare } from './compare';
 import { conformance } from './conformance';
@@ -113,12 +114,12 @@ function addExplore(program: Command, terminal: Terminal, end: (code: number) =>
     .addOption(
       new Option('--order <name>', 'breadth-first finds shortest paths; random proves nothing')
         .choices(['breadth', 'depth', 'random'])
-        .default('breadth'),
+        .default(usualSearch.order),
     )
     .addOption(
       new Option('--caches <name>', 'whether fills on speculation and evictions are searched')
         .choices(['demand', 'explicit'])
-        .default('demand'),
+        .default(usualSearch.caches),
     )
     .option('--seed <number>', 'seed of the random order', parseSeed, 1)
     .option('--all', 'go on after the first violation, to list every property that can be violated')

@@ -19,6 +19,15 @@ export interface ExploreJob {
 /** How a search is made, but for the clock of whoever makes it. */
 export type JobOptions = Omit<SearchOptions, 'clock'>;
 
+/** How a search is made for users who ask for nothing else, but for its limits. */
+export const usualSearch: Omit<JobOptions, 'limits'> = {
+  order: 'breadth',
+  reductions: { local: true, guarded: true, deadLocals: true, independent: true },
+  caches: 'demand',
+  seed: 1,
+  all: false,
+};
+
 /** How far a search has come. Plain data. */
 export interface JobProgress {
   readonly states: number;

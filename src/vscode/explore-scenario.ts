@@ -7,7 +7,13 @@ import { type FileAccess, readLaunchFiles } from '../debug/host';
 import { Sources } from '../debug/sources';
 import { reasonsOf } from '../explain/why';
 import { type JobPlace, type RunningJob, startJob } from '../explore/client';
-import { type ExploreReport, type JobProgress, mainFinding } from '../explore/job';
+import {
+  type ExploreJob,
+  type ExploreReport,
+  type JobProgress,
+  mainFinding,
+  usualSearch,
+} from '../explore/job';
 import type { Finding } from '../explore/search';
 import type { ModelSet } from '../language/module';
 import type { Program } from '../language/program';
@@ -81,23 +87,20 @@ export async function exploreScenario(target: ScenarioTarget, world: ExploreWorl
 async function search(program: Program, files: LaunchFiles, world: ExploreWorld): Promise<Exploration> {
   const { limits, isWhole, signal, place } = world;
   if (signal.aborted) return { kind: 'cancelled', states: 0 };
-  const job = {
+  const job: ExploreJob = {
     program,
     options: {
-      order: 'breadth',
+      ...usualSearch,
       limits: {
         statesMax: limits.states,
         depthMax: DEPTH_MAX,
         memoryMax: limits.memory * 2 ** 20,
         secondsMax: limits.seconds,
       },
-      reductions: { local: true, guarded: true, deadLocals: true, independent: true },
-      caches: 'demand',
-      seed: 1,
       all: isWhole,
     },
     workers: limits.workers,
-  } as const;
+  };
   let states = 0;
   const running = startJob(job, place);
   running.onProgress(progress => {
@@ -137,7 +140,7 @@ function exploredOf(program: Program, files: LaunchFiles, report: ExploreReport)
     return { property, message, steps: path?.length ?? null, span: spanOf(span) };
   };
   const shown = mainFinding(program, report.findings);
-  const session = shown?.path ? followPath(program, shown.path) : null;
+  const session = shown?.path ? followPath(program, shown.path, usualSearch.caches) : null;
   return {
     program: files.scenario.path,
     scenario: scenario.name,
