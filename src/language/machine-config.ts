@@ -27,6 +27,7 @@ interface Known {
 const machineSettings = {
   cpus: { standard: 1, min: 1, max: 16 },
   frames: { standard: 64, min: 1, max: 65536 },
+  levels: { standard: 4, min: 1, max: 4 },
   tlb: { standard: 16, min: 1, max: 256 },
   'paging-structure-cache': { standard: 8, min: 1, max: 256 },
 };
@@ -57,6 +58,7 @@ export function machineOf(unit: Unit, node: Machine | undefined): MachineConfig 
   return {
     cpus: values.cpus,
     frames: values.frames,
+    levels: values.levels,
     tlb: values.tlb,
     pagingStructureCache: values['paging-structure-cache'],
     iommus,

@@ -2,6 +2,11 @@
 export interface MachineConfig {
   readonly cpus: number;
   readonly frames: number;
+  /**
+   * Levels of the page tables that hardware walks: 4, or fewer for programs whose searches are to be small.
+   * With fewer, addresses reach no further than the root spans: 1 GiB with two, 2 MiB with one.
+   */
+  readonly levels: number;
   /** Entries of each CPU's TLB and paging-structure cache. */
   readonly tlb: number;
   readonly pagingStructureCache: number;

@@ -83,7 +83,8 @@ export class Machine {
   constructor(config: MachineConfig, sizes: MachineSizes, layout: Layout) {
     this.config = config;
     this.frames = new Frames(this.wires, layout, config.frames);
-    this.walker = new Walker(this.wires, this.frames, X86_64);
+    const format = { ...X86_64, levels: config.levels };
+    this.walker = new Walker(this.wires, this.frames, format);
     this.cpus = Array.from(
       { length: config.cpus },
       (_, index) => new Cpu(this.wires, layout, this.frames, this.walker, index, config),
@@ -91,7 +92,7 @@ export class Machine {
     this.iommus = config.iommus.map((iommu, index) => new Iommu(this.wires, layout, index, iommu));
     this.devices = this.makeDevices(sizes, layout);
     for (const iommu of this.iommus) iommu.devices = this.devices.filter(device => device.iommu === iommu);
-    this.speculation = new Speculation(this.frames, this.walker, X86_64, this.cpus, this.devices);
+    this.speculation = new Speculation(this.frames, this.walker, format, this.cpus, this.devices);
     const programs = this.devices.flatMap(device => device.programs);
     this.programs = programs.sort((a, b) => a.program - b.program);
     assert(

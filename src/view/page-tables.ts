@@ -2,15 +2,7 @@
 import { canonical, entrySpan } from '../base/address';
 import { FRAME_WORDS } from '../base/words';
 import { PASIDS } from '../machine/device';
-import {
-  formatEntry,
-  PTE,
-  pteDangling,
-  pteFrame,
-  pteHuge,
-  ptePresent,
-  X86_64,
-} from '../machine/entry-format';
+import { formatEntry, PTE, pteDangling, pteFrame, pteHuge, ptePresent } from '../machine/entry-format';
 import { FREE, TABLE } from '../machine/frames';
 import { Causes, whereText } from '../session/causes';
 import type { Recorded } from '../session/history';
@@ -55,7 +47,7 @@ function mmNodes(drawing: Drawing): TreeNode[] {
     const users = cpusAt(session, root);
     const loaded = users.length === 0 ? 'on no CPU' : `CR3 of ${users.join(', ')}`;
     const description = root < 0 ? 'no page table' : `root in frame ${root}, ${loaded}`;
-    const top = { frame: root, level: X86_64.levels, base: 0, id: `mm${object}` };
+    const top = { frame: root, level: vm.machine.config.levels, base: 0, id: `mm${object}` };
     const children = root < 0 ? [] : tableNodes(drawing, top, { entries: ENTRIES_MAX });
     return { ...leaf(`mm${object}`, label, 'symbol-namespace'), description, children };
   });

@@ -4,7 +4,7 @@
  */
 import { PAGE_SIZE, tableIndex } from '../base/address';
 import type { CachedCopy } from '../machine/copies';
-import { pteFrame, pteHuge, ptePresent, pteWrite, X86_64 } from '../machine/entry-format';
+import { pteFrame, pteHuge, ptePresent, pteWrite } from '../machine/entry-format';
 import { TABLE } from '../machine/frames';
 import type { CacheKind } from '../machine/observer';
 import { Causes, whereText } from '../session/causes';
@@ -154,7 +154,7 @@ function leafStaleness(session: Session, copy: CachedCopy, root: number): string
 function pointerStaleness(session: Session, copy: CachedCopy, root: number): string | null {
   const { machine } = session.vm;
   let table = root;
-  for (let level = X86_64.levels; level >= copy.level; level--) {
+  for (let level = session.vm.machine.config.levels; level >= copy.level; level--) {
     if (machine.frameKind(table) !== TABLE) return `frame ${table} is no page table any more`;
     const value = machine.readEntry(table, tableIndex(copy.address, level));
     if (!ptePresent(value) || pteHuge(value)) return 'no table is there any more';

@@ -61,6 +61,7 @@ export function rig(options: RigOptions = {}): Rig {
   const config: MachineConfig = {
     cpus: options.cpus ?? 1,
     frames: options.frames ?? 32,
+    levels: 4,
     tlb: options.tlb ?? 8,
     pagingStructureCache: options.psc ?? 8,
     iommus,

@@ -5,7 +5,7 @@
 import { addressBelow, alignDown, canonical, entrySpan, fromWords, tableIndex } from '../../base/address';
 import { FRAME_WORDS } from '../../base/words';
 import type { Field } from '../../language/program';
-import { pteFrame, pteHuge, ptePresent, X86_64 } from '../../machine/entry-format';
+import { pteFrame, pteHuge, ptePresent } from '../../machine/entry-format';
 import { TABLE } from '../../machine/frames';
 import type { Vm } from '../vm';
 
@@ -85,7 +85,7 @@ export function placeOfSlot(vm: Vm, frame: number, slot: number): SlotPlace | nu
   for (const mm of allMms(vm)) {
     const root = rootOf(vm, mm);
     if (root < 0) continue;
-    const base = findTable(vm, root, X86_64.levels, frame, 0);
+    const base = findTable(vm, root, vm.machine.config.levels, frame, 0);
     if (base === null) continue;
     const level = Math.max(1, vm.machine.tableLevel(frame));
     return { mm, address: canonical(base + slot * entrySpan(level)), level };
@@ -114,7 +114,7 @@ export function leavesIn(
     }
   };
   const root = rootOf(vm, mm);
-  if (root >= 0) visit(root, X86_64.levels, 0);
+  if (root >= 0) visit(root, vm.machine.config.levels, 0);
   return found;
 }
 
