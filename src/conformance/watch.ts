@@ -3,18 +3,9 @@
  * it holds is told in the recordings' words.
  */
 import { alignDown, entrySpan, PAGE_SIZE, tableIndex } from '../base/address';
-import {
-  entryKind,
-  PTE,
-  pteFrame,
-  pteHuge,
-  ptePresent,
-  pteProtnone,
-  pteWrite,
-  X86_64,
-} from '../machine/entry-format';
+import { entryKind, PTE, pteFrame, pteHuge, ptePresent, pteWrite, X86_64 } from '../machine/entry-format';
 import { TABLE } from '../machine/frames';
-import { fieldOf, rootOf, wideField } from '../vm/monitors/address-spaces';
+import { rootOf } from '../vm/monitors/address-spaces';
 import type { Vm } from '../vm/vm';
 
 /** An entry that is watched: `A+0` and its address. */
@@ -64,7 +55,7 @@ export class Watch {
     return this.entries.map(({ address }) => {
       this.nameAll(address, '#new');
       const found = this.find(address);
-      return typeof found === 'string' ? found : this.describe(found, address);
+      return typeof found === 'string' ? found : this.describe(found);
     });
   }
 
@@ -141,7 +132,7 @@ export class Watch {
     return `${place.name}+${Math.floor((address - place.address) / PAGE_SIZE)}`;
   }
 
-  private describe({ level, value }: Found, address: number): string {
+  private describe({ level, value }: Found): string {
     const page = this.names.get(pteFrame(value)) ?? 'p[?]';
     const at = ` l${level}`;
     switch (entryKind(value)) {
@@ -151,7 +142,11 @@ export class Watch {
       case 'present':
         return `${page} ${flagsOf(value)}${level > 1 ? ' PMD' : ''}`;
       case 'protnone':
-        return `${this.isHint(value, address) ? 'NUMA' : 'PROTNONE'} ${page}${at}`;
+        return `PROTNONE ${page}${at}`;
+      case 'numa':
+        return `NUMA ${page}${at}`;
+      case 'invalid':
+        return `INVALID_PMD ${page} SPLITTING`;
       case 'migration':
         return `migration_${pteWrite(value) ? 'write' : 'read'} ${page}${at}`;
       case 'file':
@@ -163,19 +158,6 @@ export class Watch {
       case 'device':
         return `device${at}`;
     }
-  }
-
-  /** PROT_NONE and a NUMA hint are told apart by what the mapping allows. */
-  private isHint(value: number, address: number): boolean {
-    if (!pteProtnone(value)) return false;
-    const { vm } = this;
-    for (let vma = fieldOf(vm, 'mm', 'mmap', this.mm); vma !== 0; vma = fieldOf(vm, 'vma', 'vm_next', vma)) {
-      const start = wideField(vm, 'vma', 'vm_start', vma);
-      if (start <= address && address < wideField(vm, 'vma', 'vm_end', vma)) {
-        return fieldOf(vm, 'vma', 'vm_read', vma) !== 0 || fieldOf(vm, 'vma', 'vm_write', vma) !== 0;
-      }
-    }
-    return false;
   }
 }
 

@@ -8,6 +8,7 @@
  * chooses, is part of an atomic block, or is watched by a property (entries of system calls, faults,
  * callbacks, interrupts, the notifier's dispatch) is none, nor is any access to shared state.
  */
+import { isSetUpOnce } from '../language/accesses';
 import type { BuiltinName } from '../language/builtins';
 import type { Expr, FunctionCode, Instruction, Program } from '../language/program';
 import { judgedFunctions } from '../vm/monitors/monitors';
@@ -39,38 +40,60 @@ const arithmetic: ReadonlySet<BuiltinName> = new Set<BuiltinName>([
   'entry_table',
   'max',
   'min',
+  'mk_file_pte',
+  'mk_hwpoison_pte',
+  'mk_migration_pte',
   'mk_pte',
+  'mk_swap_pte',
   'mk_table_entry',
   'no_pte',
   'null_page',
+  'pfn_pte',
+  'pgprot',
+  'pte_walkable',
+  'pte_clear_soft_dirty',
   'pte_dirty',
+  'pte_exec',
+  'pte_file',
   'pte_huge',
+  'pte_hwpoison',
+  'pte_invalid',
+  'pte_migration',
   'pte_mkclean',
   'pte_mkdirty',
+  'pte_mkexec',
+  'pte_mkhuge',
+  'pte_mkinvalid',
+  'pte_mknoexec',
   'pte_mknonnuma',
   'pte_mknuma',
   'pte_mkold',
+  'pte_mksoft_dirty',
   'pte_mkspecial',
   'pte_mkwrite',
   'pte_mkyoung',
   'pte_modify',
+  'pte_modify_prot',
   'pte_none',
   'pte_numa',
   'pte_page',
   'pte_present',
   'pte_protnone',
   'pte_same',
+  'pte_soft_dirty',
   'pte_special',
+  'pte_swap',
   'pte_table',
+  'pte_to_pgoff',
   'pte_write',
   'pte_wrprotect',
   'pte_young',
+  'subpage_index',
+  'swap_slot',
   'table_page',
+  'task_cpu',
   'this_cpu',
 ]);
-
-/** Globals that hold the processes of a scenario; they never change after the set-up. */
-const processPrefix = 'process.';
 
 /** For each function, in the order of the program's, what each of its instructions is. */
 export function moversOf(program: Program, reductions: Reductions): Uint8Array[] {
@@ -134,7 +157,7 @@ function isPrivate(context: Context, expr: Expr): boolean {
     case 'function':
       return true;
     case 'global':
-      return expr.name.startsWith(processPrefix) || (context.guarded && isGuarded(context, expr));
+      return isSetUpOnce(expr.name) || (context.guarded && isGuarded(context, expr));
     case 'field':
       return context.guarded && isGuarded(context, expr) && isPrivate(context, expr.object);
     case 'element':

@@ -6,6 +6,13 @@ import { plainName } from './types';
 
 /** Hidden globals that hold the processes of a scenario; they never change after the set-up. */
 export const processPrefix = 'process.';
+/** Hidden globals that hold the files of a scenario; they never change after the set-up. */
+export const filePrefix = 'file:';
+
+/** Whether a global holds what the set-up made of a name of the scenario. */
+export function isSetUpOnce(name: string): boolean {
+  return name.startsWith(processPrefix) || name.startsWith(filePrefix);
+}
 
 /** What the count must know besides the expression. */
 export interface AccessContext {
@@ -84,7 +91,7 @@ export function ownAccess(context: AccessContext, place: Place): string[] {
     case 'local':
       return [];
     case 'global': {
-      if (place.name.startsWith(processPrefix)) return [];
+      if (isSetUpOnce(place.name)) return [];
       const meaning = context.scope.value(plainName(place.name));
       const global = meaning?.kind === 'global' ? meaning.global : undefined;
       return global?.guard || global?.ghost ? [] : [plainName(place.name)];

@@ -162,7 +162,8 @@ export interface Offer {
 
 const keywords = [
   'import scenario kernel machine cpus frames iommu device ats pri requests process mmap at after rw',
-  'ro touched bind pasid driver task in on cpu expect holds violated unwatched never always sometimes',
+  'ro rx rwx none private shared read file swap forked by pass passes touched bind',
+  'pasid driver task in on cpu expect holds violated unwatched never always sometimes',
   'replay until call return blocked done steps choose const enum struct pool per ghost var workqueue',
   'capacity daemon fn syscall fault interrupt override revokes callbacks notifier guarded_by if else',
   'while for each present entry from to wait spin idle select when either or atomic assert skip break',

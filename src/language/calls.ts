@@ -222,7 +222,12 @@ function functionMeaning(body: Body, node: Expression): Meaning | undefined {
 
 /* Builtins. */
 
-const frameAllocators = new Set<BuiltinName>(['alloc_page', 'alloc_page_nowait', 'alloc_table']);
+const frameAllocators = new Set<BuiltinName>([
+  'alloc_page',
+  'alloc_page_nowait',
+  'alloc_pages',
+  'alloc_table',
+]);
 
 function lowerBuiltin(body: Body, node: Call, name: BuiltinName): Called {
   const builtin = builtinOf(name);

@@ -7,7 +7,7 @@ import { assert } from '../base/assert';
 import type { Span } from '../base/span';
 import { compileDeclarations } from './declare';
 import type { Binding, Declaration, KernelChoice, Scenario } from './generated/ast';
-import { link, mergeFunctions, type Part } from './link';
+import { link, mergeFunctions, type Part, runningDaemons } from './link';
 import { compileDriver, parseFile, readDrivers, recursion } from './models';
 import type { Declarations, DriverModule, ModelSet, SourceFile, Use } from './module';
 import { nearestName } from './names';
@@ -18,6 +18,7 @@ import { checkReplay } from './replay';
 import { type CompiledScenario, compileScenario } from './scenario';
 import { driverScope, kernelChain, kernelNamed, kernelScope, Scope } from './scope';
 import { THREADS_MAX, threadsOf } from './threads';
+import { plainName } from './types';
 import type { Unit } from './unit';
 
 /** A scenario of a file. */
@@ -269,7 +270,7 @@ function makeHandle(input: HandleInput): ScenarioHandle {
   const errors = () => distinctProblems(found).filter(({ severity }) => severity === 'error');
   if (compiled && module && errors().length === 0) {
     const parts = partsOf(module, [...used.values()], options.models, kernel);
-    const late = checkThreads(compiled.code, parts);
+    const late = [...checkThreads(compiled.code, parts), ...checkPasses(compiled.code, parts)];
     if (compiled.code.replay.length > 0) late.push(...checkReplay(makeProgram()));
     own.push(...late);
     found.push(...late);
@@ -355,9 +356,24 @@ function partsOf(
   return [...kernelChain(models, kernel), ...drivers, own];
 }
 
+/** Daemons are known when all parts are: a driver may have one. */
+function checkPasses({ passes }: ScenarioCode, parts: readonly Part[]): Problem[] {
+  const daemons = parts.flatMap(({ declarations }) => declarations.daemons);
+  const known = daemons.filter(daemon => daemon.passes !== null).map(({ name }) => plainName(name));
+  return passes.flatMap(({ daemon, span }) => {
+    if (known.includes(daemon)) return [];
+    const runs = daemons.some(({ name }) => plainName(name) === daemon);
+    return [
+      runs
+        ? problems.daemonMakesNoPasses(span, daemon)
+        : problems.unknownDaemon(span, daemon, known, nearestName(daemon, known)),
+    ];
+  });
+}
+
 function checkThreads(scenario: ScenarioCode, parts: readonly Part[]): Problem[] {
   const workqueues = parts.flatMap(({ declarations }) => declarations.workqueues);
-  const daemons = parts.flatMap(({ declarations }) => declarations.daemons);
+  const daemons = runningDaemons(parts, scenario);
   const { length } = threadsOf({ scenario, workqueues, daemons });
   return length > THREADS_MAX ? [problems.tooManyThreads(scenario.span, length, THREADS_MAX)] : [];
 }

@@ -121,7 +121,9 @@ export function declareDaemon(unit: Unit, node: DaemonDeclaration, found: Collec
   const header: FunctionHeader = { key, name: node.name, role: 'daemon', signature: [], result: null, span };
   checkPlace(unit, header, node.override);
   unit.scope.values.set(node.name, { kind: 'function', span, header });
-  if (!node.override) found.daemons.push({ name: key, fn: key, module: unit.name, span });
+  if (!node.override) {
+    found.daemons.push({ name: key, fn: key, passes: node.isPass ? 0 : null, module: unit.name, span });
+  }
   found.functions.push({
     header,
     isOverride: node.override,

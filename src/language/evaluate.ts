@@ -1,6 +1,6 @@
 /** Compiles one expression in the scope of a stopped function: for watches, hovers and conditions. */
 import { devicesOf } from '../machine/config';
-import { processPrefix } from './accesses';
+import { filePrefix, processPrefix } from './accesses';
 import { Body } from './body';
 import { lowerExpression } from './expressions';
 import { parseExpression, point } from './parse';
@@ -125,8 +125,8 @@ function addScenario(scope: Scope, program: Program): void {
     add(name, 1 + index, { kind: 'device' });
   });
   for (const global of program.globals) {
-    if (!global.name.startsWith(processPrefix)) continue;
-    const name = global.name.slice(processPrefix.length);
-    scope.values.set(name, { kind: 'global', span: global.span, global });
+    const prefix = [processPrefix, filePrefix].find(each => global.name.startsWith(each));
+    if (prefix === undefined) continue;
+    scope.values.set(global.name.slice(prefix.length), { kind: 'global', span: global.span, global });
   }
 }

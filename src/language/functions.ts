@@ -25,6 +25,8 @@ export interface FunctionSource {
   readonly callback: string | null;
   /** Where the parameters are named. */
   readonly paramSpans: readonly Span[];
+  /** Code ahead of the first statement. */
+  readonly prologue?: (body: Body) => void;
 }
 
 /** Compiles the body of a function. */
@@ -40,6 +42,7 @@ export function compileFunction(unit: Unit, source: FunctionSource): ModuleFunct
     from: coerce(body, lowerExpression(body, source.revokes.from), addrType, source.revokes.from),
     to: coerce(body, lowerExpression(body, source.revokes.to), addrType, source.revokes.to),
   };
+  source.prologue?.(body);
   lowerStatements(body, source.block.statements);
   endFunction(body, source.block);
   const code: FunctionCode = {

@@ -3,7 +3,16 @@ import { assert } from '../base/assert';
 import { splitKey } from './call-graph';
 import type { Declarations, ModuleFunction, SymbolicConst } from './module';
 import { builtinConstants } from './numbers';
-import type { FunctionCode, Global, Notifier, Program, ScenarioCode, Struct, Workqueue } from './program';
+import type {
+  Daemon,
+  FunctionCode,
+  Global,
+  Notifier,
+  Program,
+  ScenarioCode,
+  Struct,
+  Workqueue,
+} from './program';
 import { type Replacements, rewriteCode } from './rewrite';
 
 /** A module with the name it shows. */
@@ -38,7 +47,7 @@ export function link(input: LinkInput): Program {
     callbacks: parts.flatMap(({ declarations }) => declarations.callbacks),
     notifiers,
     workqueues,
-    daemons: unqualified(parts.flatMap(({ declarations }) => declarations.daemons)),
+    daemons: runningDaemons(parts, input.scenario),
     constants: constantsOf(parts),
     enums: Object.fromEntries(
       parts.flatMap(({ declarations }) =>
@@ -48,6 +57,16 @@ export function link(input: LinkInput): Program {
     scenario: input.scenario,
     overridden,
   };
+}
+
+/** The daemons that a scenario has: those that run by themselves, and those that it gives passes. */
+export function runningDaemons(parts: readonly Part[], { passes }: Pick<ScenarioCode, 'passes'>): Daemon[] {
+  return unqualified(parts.flatMap(({ declarations }) => declarations.daemons))
+    .map(daemon => {
+      const given = passes.find(pass => pass.daemon === daemon.name);
+      return daemon.passes === null ? daemon : { ...daemon, passes: given?.count ?? 0 };
+    })
+    .filter(daemon => daemon.passes !== 0);
 }
 
 function structsOf(parts: readonly Part[]): Record<string, Struct> {

@@ -30,6 +30,7 @@ const machineSettings = {
   levels: { standard: 4, min: 1, max: 4 },
   tlb: { standard: 16, min: 1, max: 256 },
   'paging-structure-cache': { standard: 8, min: 1, max: 256 },
+  'failing-allocations': { standard: 0, min: 0, max: 15 },
 };
 
 const iommuSettings = {
@@ -61,6 +62,7 @@ export function machineOf(unit: Unit, node: Machine | undefined): MachineConfig 
     levels: values.levels,
     tlb: values.tlb,
     pagingStructureCache: values['paging-structure-cache'],
+    failingAllocations: values['failing-allocations'],
     iommus,
   };
 }

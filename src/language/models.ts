@@ -8,7 +8,7 @@ import { nearestName } from './names';
 import { docOf, parse, point, spanOf, spanOfProperty } from './parse';
 import { type Problem, problems } from './problems';
 import { kernelChain, kernelNamed, kernelScope, Scope } from './scope';
-import { sameType } from './types';
+import { missingSetUp } from './set-up-functions';
 import { recordUse, type Unit } from './unit';
 
 /** Texts of kernels by folder, and of drivers. */
@@ -193,13 +193,6 @@ const neededFields: readonly {
   { struct: 'mmu_notifier', fields: { ops: 'ops', mm: 'mm' } },
 ];
 
-const neededFunctions: readonly { readonly name: string; readonly params: readonly string[] }[] = [
-  { name: 'setup_process', params: [] },
-  { name: 'setup_mmap', params: ['mm', 'addr', 'addr', 'bool'] },
-  { name: 'setup_populate', params: ['mm', 'addr', 'addr'] },
-  { name: 'setup_task', params: ['task', 'mm', 'cpu'] },
-];
-
 function missingParts(kernel: Pick<KernelModule, 'span' | 'declarations'>, scope: Scope): Problem[] {
   const { span } = kernel;
   const found: Problem[] = [];
@@ -212,20 +205,7 @@ function missingParts(kernel: Pick<KernelModule, 'span' | 'declarations'>, scope
       if (known && shown !== type) found.push(problems.kernelLacks(span, `field ${struct}.${name}: ${type}`));
     }
   }
-  for (const { name, params } of neededFunctions) {
-    const meaning = scope.value(name);
-    const signature = meaning?.kind === 'function' ? meaning.header.signature : undefined;
-    const shown = signature?.map(({ type }) => (type.kind === 'ref' ? type.struct : type.kind));
-    if (shown?.join() !== params.join()) {
-      found.push(problems.kernelLacks(span, `fn ${name}(${params.join(', ')})`));
-    }
-  }
-  const meaning = scope.value('setup_process');
-  if (meaning?.kind === 'function') {
-    const { result } = meaning.header;
-    const isRight = result && sameType(result, { kind: 'ref', struct: 'mm' });
-    if (!isRight) found.push(problems.kernelLacks(span, 'the result mm of fn setup_process'));
-  }
+  found.push(...missingSetUp(span, scope));
   const faults = scope.names('values').filter(name => {
     const value = scope.value(name);
     return value?.kind === 'function' && value.header.role === 'fault';

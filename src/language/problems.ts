@@ -291,8 +291,25 @@ const scenarioProblems = {
     error('MMU126', span, `unknown process '${name}'${hint(near)}`),
   unknownMapping: (span: Span, name: string, near?: string) =>
     error('MMU127', span, `unknown mapping '${name}'${hint(near)}`),
-  badFlags: (span: Span, found: string) =>
-    error('MMU128', span, `unexpected '${found}', expected 'rw' or 'ro', then perhaps 'touched'`),
+  badRights: (span: Span, found: readonly string[], known: readonly string[]) =>
+    error(
+      'MMU128',
+      span,
+      `${found.length === 0 ? 'the mapping has no rights' : `unexpected ${quoted(found)}`}, ` +
+        `expected one of ${known.join(', ')}`,
+    ),
+  badFlag: (span: Span, found: string, wanted: string) =>
+    error('MMU146', span, `unexpected '${found}', expected ${wanted}`),
+  unknownFlag: (span: Span, name: string, known: readonly string[], near?: string) =>
+    error(
+      'MMU147',
+      span,
+      `the kernel knows no mapping that is '${name}'${hint(near) || `, expected one of ${known.join(', ')}`}`,
+    ),
+  flagHasNoPages: (span: Span, name: string) =>
+    error('MMU148', span, `'${name}' is said of a whole mapping, only 'touched' and 'read' of some pages`),
+  badPages: (span: Span, text: string, pages: number) =>
+    error('MMU149', span, `'${text}' are no pages of this mapping, expected pages of 0..${pages - 1}`),
   badPlacement: (span: Span, name: string, why: string) => error('MMU129', span, `mapping '${name}' ${why}`),
   ambiguousMapping: (span: Span, name: string) =>
     error('MMU130', span, `mapping '${name}' has another address in another process, expected another name`),
@@ -315,6 +332,28 @@ const scenarioProblems = {
       `the scenario has ${count} threads, expected at most ${max}: ` +
         'fewer tasks, cpus, device programs, IOMMUs, or devices with ATS',
     ),
+  unknownDaemon: (span: Span, name: string, known: readonly string[], near?: string) =>
+    error(
+      'MMU140',
+      span,
+      known.length === 0
+        ? `unknown daemon '${name}', this kernel has none that makes passes`
+        : `unknown daemon '${name}'${hint(near) || `, expected one of ${known.join(', ')}`}`,
+    ),
+  daemonMakesNoPasses: (span: Span, name: string) =>
+    error('MMU141', span, `daemon '${name}' runs by itself and makes no passes`),
+  unknownFile: (span: Span, name: string, near?: string) =>
+    error('MMU142', span, `unknown file '${name}'${hint(near)}`),
+  unknownFileSystem: (span: Span, name: string, known: readonly string[], near?: string) =>
+    error(
+      'MMU143',
+      span,
+      `unknown file system '${name}'${hint(near) || `, expected one of ${known.join(', ')}`}`,
+    ),
+  kernelHasNone: (span: Span, what: string, fn: string) =>
+    error('MMU144', span, `this kernel has no ${what}: it lacks fn ${fn}`),
+  unknownParent: (span: Span, name: string, near?: string) =>
+    error('MMU145', span, `unknown task '${name}'${hint(near)}, expected the task that forks this one`),
   nothingRuns: (span: Span, name: string) =>
     warning('MMU137', span, `scenario '${name}' has neither a task nor a device program`),
 };

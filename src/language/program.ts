@@ -311,10 +311,14 @@ export interface Workqueue {
   readonly span: Span;
 }
 
-/** A kernel thread that runs `fn` from the start. */
+/**
+ * A kernel thread that runs `fn`: once from the start (`passes` null), or so many times. A module says 0 of a
+ * daemon that makes passes, and the scenario how many.
+ */
 export interface Daemon {
   readonly name: string;
   readonly fn: string;
+  readonly passes: number | null;
   readonly module: string;
   readonly span: Span;
 }
@@ -322,7 +326,10 @@ export interface Daemon {
 /** A task of the scenario: a user thread of a process on a CPU. */
 export interface TaskConfig {
   readonly name: string;
+  /** Its process; of a task that is forked a name made from its parent's: `P/c`. */
   readonly process: string;
+  /** The task that must start it, for one that is forked. */
+  readonly parent: string | null;
   readonly cpu: number;
   /** Function (role `task`) with the task's statements. */
   readonly fn: string;
@@ -377,7 +384,10 @@ export interface ScenarioCode {
   readonly machine: MachineConfig;
   readonly processes: readonly { readonly name: string; readonly span: Span }[];
   readonly mappings: readonly Mapping[];
+  readonly files: readonly { readonly name: string; readonly span: Span }[];
   readonly tasks: readonly TaskConfig[];
+  /** Daemons that make passes here, and how many. */
+  readonly passes: readonly { readonly daemon: string; readonly count: number; readonly span: Span }[];
   readonly devices: readonly DeviceProgram[];
   /** Function (role `setup`) that builds the initial state by calling the kernel's `setup_*` functions. */
   readonly setup: string;

@@ -4,13 +4,13 @@ import { devicesOf, type MachineConfig } from '../machine/config';
 import { PASIDS } from '../machine/device';
 import { processPrefix } from './accesses';
 import { Body } from './body';
-import { compileFunction, synthesize } from './functions';
+import { compileFunction } from './functions';
 import type { Binding, DeviceProgram, Expect, Process, Scenario, ScenarioItem, Task } from './generated/ast';
 import { machineOf } from './machine-config';
 import { type PlacedMapping, placeMappings } from './mappings';
 import type { FunctionHeader, ModuleFunction } from './module';
 import { nearestName } from './names';
-import { constantOf } from './numbers';
+import { constantOf, numberOf } from './numbers';
 import { docOf, spanOf, spanOfProperty, textOf } from './parse';
 import { type Problem, problems } from './problems';
 import type {
@@ -18,17 +18,21 @@ import type {
   Expectation,
   Expr,
   Global,
-  Place,
   ScenarioCode,
   TaskConfig,
 } from './program';
 import { isPropertyId, propertyIds } from './properties';
 import { compileReplay } from './replay';
 import type { Scope } from './scope';
+import { compileSetUp, declareFiles, globalPlace } from './set-up';
+import { callSetUp } from './set-up-functions';
 import { lowerClaim } from './statements';
 import { sameType } from './types';
 import { recordUse, type Unit } from './unit';
 import { constant } from './value';
+
+/** Passes of a daemon: they are counted in the state. */
+const PASSES_MAX = 15;
 
 /** What came of a scenario's items. */
 export interface CompiledScenario {
@@ -96,10 +100,25 @@ export function compileScenario(
     subscribers: drivers.subscribers,
     rebound: drivers.rebound,
   };
+  const files = declareFiles(unit, node);
   for (const item of node.items) if (item.$type === 'Process') declareProcess(work, item);
   const tasks = compileTasks(work);
   const devices = compileDevices(work);
-  const setup = compileSetup(work, tasks);
+  const setup = compileSetUp({
+    unit,
+    node,
+    processes,
+    mappings,
+    files,
+    tasks,
+    bind: (body, binding, process) => {
+      setUpBinding(work, body, binding, process);
+    },
+    subscribe: body => {
+      for (const name of work.subscribers) setUpSubscriber(work, body, name);
+    },
+  });
+  functions.push(setup);
   if (tasks.length === 0 && devices.length === 0) {
     unit.problems.push(problems.nothingRuns(spanOfProperty(node, 'name'), node.name));
   }
@@ -112,15 +131,17 @@ export function compileScenario(
     machine,
     processes: [...processes].map(([name, { span }]) => ({ name, span })),
     mappings: mappings.map(({ name, process, address, pages }) => ({ name, process, address, pages })),
+    files: [...files].map(([name, { span }]) => ({ name, span })),
     tasks,
+    passes: passesOf(unit, node),
     devices,
-    setup,
+    setup: setup.header.key,
     expect: expectationOf(unit, only(unit, node.items, 'Expect', 'expect')),
     unwatched: unwatchedOf(work),
     replay: compileReplay(unit, replay),
     claims: claimsOf(work),
   };
-  return { code, functions, globals: [...processes.values()] };
+  return { code, functions, globals: [...processes.values(), ...files.values()] };
 }
 
 /** The item of a kind that a scenario may have once. */
@@ -193,22 +214,72 @@ function compileTasks(work: Work): TaskConfig[] {
     if (cpu < 0 || machine.cpus <= cpu) {
       unit.problems.push(problems.unknownCpu(spanOf(task.cpu), cpu, machine.cpus));
     } else if (other) unit.problems.push(problems.cpuTaken(spanOf(task.cpu), cpu, other.name));
-    checkProcess(work, task);
+    const parent = checkParent(work, task, nodes);
+    if (parent === null) checkProcess(work, task);
     const fn = `scenario.${node.name}.${task.name}`;
     work.functions.push(compileProgram(work, task, fn, task.name, 'task'));
-    tasks.push({ name: task.name, process: task.process, cpu, fn, span: spanOfProperty(task, 'name') });
+    const process = parent === null ? (task.process ?? '') : `${rootProcess(task, nodes)}/${task.name}`;
+    const span = spanOfProperty(task, 'name');
+    tasks.push({ name: task.name, process, parent, cpu, fn, span });
   }
   return tasks;
 }
 
+/** The task that forks this one; null for a task that is there from the start. */
+function checkParent({ unit }: Work, task: Task, nodes: readonly Task[]): string | null {
+  if (task.parent === undefined) return null;
+  const span = spanOfProperty(task, 'parent');
+  const others = nodes.filter(other => other !== task);
+  const parent = others.find(({ name }) => name === task.parent);
+  if (parent) recordUse(unit, span, spanOfProperty(parent, 'name'), task.parent, 'task');
+  else {
+    const near = nearestName(
+      task.parent,
+      others.map(({ name }) => name),
+    );
+    unit.problems.push(problems.unknownParent(span, task.parent, near));
+  }
+  if (unit.scope.value('ret_from_fork')?.kind !== 'function') {
+    unit.problems.push(problems.kernelHasNone(span, 'fork', 'ret_from_fork'));
+  }
+  return task.parent;
+}
+
+/** The process of the first of those that fork one another; of a circle, the name of a task in it. */
+function rootProcess(task: Task, nodes: readonly Task[]): string {
+  let first = task;
+  for (let left = nodes.length; left > 0 && first.parent !== undefined; left--) {
+    const parent = nodes.find(({ name }) => name === first.parent);
+    if (!parent) break;
+    first = parent;
+  }
+  return first.process ?? first.name;
+}
+
+function passesOf(unit: Unit, { items }: Scenario): ScenarioCode['passes'] {
+  const passes: { daemon: string; count: number; span: Span }[] = [];
+  for (const item of items) {
+    if (item.$type !== 'DaemonPasses') continue;
+    const span = spanOf(item);
+    const count = numberOf(item.digits);
+    if (count === null) unit.problems.push(problems.malformedNumber(span, item.digits));
+    else if (count < 1 || PASSES_MAX < count) {
+      unit.problems.push(problems.badSize(span, 'number of passes', count, 1, PASSES_MAX));
+    }
+    if (passes.some(({ daemon }) => daemon === item.daemon)) {
+      unit.problems.push(problems.alreadyDeclared(span, item.daemon, 'in this scenario'));
+    }
+    passes.push({ daemon: item.daemon, count: count ?? 1, span });
+  }
+  return passes;
+}
+
 function checkProcess({ unit, processes }: Work, task: Task): void {
   const span = spanOfProperty(task, 'process');
-  const process = processes.get(task.process);
-  if (process) recordUse(unit, span, process.span, task.process, 'process');
-  else {
-    const near = nearestName(task.process, processes.keys());
-    unit.problems.push(problems.unknownProcess(span, task.process, near));
-  }
+  const name = task.process ?? '';
+  const process = processes.get(name);
+  if (process) recordUse(unit, span, process.span, name, 'process');
+  else unit.problems.push(problems.unknownProcess(span, name, nearestName(name, processes.keys())));
 }
 
 function compileProgram(
@@ -230,6 +301,10 @@ function compileProgram(
     driver: null,
     callback: null,
     paramSpans: [],
+    prologue: body => {
+      // A task that is forked comes into being in the kernel, and returns from there to its program.
+      if (node.$type === 'Task' && node.parent !== undefined) callSetUp(body, span, 'ret_from_fork', []);
+    },
   });
 }
 
@@ -271,55 +346,7 @@ function checkDevice({ unit, machine }: Work, span: Span, name: string): number 
   return 1 + index;
 }
 
-/* Set-up. */
-
-/** One function that builds the initial state by calling the kernel and the drivers. */
-function compileSetup(work: Work, tasks: readonly TaskConfig[]): string {
-  const { unit, node } = work;
-  const key = `scenario.${node.name}.setup`;
-  const span = spanOfProperty(node, 'name');
-  const header: FunctionHeader = { key, name: 'setup', role: 'setup', signature: [], result: null, span };
-  const setup = synthesize(unit, header, body => {
-    for (const item of node.items) if (item.$type === 'Process') setUpProcess(work, body, item);
-    tasks.forEach((task, index) => {
-      const process = work.processes.get(task.process);
-      if (!process) return;
-      const args = [constant(1 + index), globalPlace(process), constant(1 + task.cpu)];
-      emitCall(body, task.span, 'setup_task', args, null);
-    });
-    for (const item of node.items) {
-      for (const binding of item.$type === 'Process' ? item.bindings : []) {
-        const process = item.$type === 'Process' ? work.processes.get(item.name) : undefined;
-        if (process) setUpBinding(work, body, binding, process);
-      }
-    }
-    for (const name of work.subscribers) setUpSubscriber(work, body, name);
-  });
-  work.functions.push(setup);
-  return key;
-}
-
-function globalPlace({ name, type }: Global): Place {
-  return { op: 'global', name, type };
-}
-
-function emitCall(body: Body, span: Span, fn: string, args: readonly Expr[], result: Place | null): void {
-  body.calls.push({ key: fn, span, isCall: true });
-  body.emitNext(span, (next, joined) => ({ op: 'call', span, joined, fn, args, result, next }));
-}
-
-function setUpProcess(work: Work, body: Body, node: Process): void {
-  const process = work.processes.get(node.name);
-  if (!process) return;
-  const mm = globalPlace(process);
-  emitCall(body, process.span, 'setup_process', [], mm);
-  for (const mapping of work.mappings.filter(other => other.process === node.name)) {
-    const { span, address, isWritable, isTouched } = mapping;
-    const range = [mm, constant(address), constant(mapping.end - address)];
-    emitCall(body, span, 'setup_mmap', [...range, constant(isWritable ? 1 : 0)], null);
-    if (isTouched) emitCall(body, span, 'setup_populate', range, null);
-  }
-}
+/* Bindings. */
 
 /** Mistakes that a driver can be made without for another kernel: an unknown callback, or its parameters. */
 const misfits: ReadonlySet<string> = new Set(['MMU015', 'MMU096']);
@@ -363,7 +390,13 @@ function setUpBinding(work: Work, body: Body, node: Binding, process: Global): v
   if (last?.kind === 'int' && (pasid < last.min || last.max < pasid)) {
     unit.problems.push(problems.outOfRange(spanOf(node.pasid), pasid, last.min, last.max));
   }
-  emitCall(body, spanOf(node), header.key, [globalPlace(process), constant(device), constant(pasid)], null);
+  const args = [globalPlace(process), constant(device), constant(pasid)];
+  emitCall(body, spanOf(node), header.key, args);
+}
+
+function emitCall(body: Body, span: Span, fn: string, args: readonly Expr[]): void {
+  body.calls.push({ key: fn, span, isCall: true });
+  body.emitNext(span, (next, joined) => ({ op: 'call', span, joined, fn, args, result: null, next }));
 }
 
 /** Binds a driver without a device to the first process. */
@@ -374,7 +407,7 @@ function setUpSubscriber({ findDriver, processes, unit }: Work, body: Body, name
   if (process === undefined || bind?.kind !== 'function') return;
   unit.problems.push(...(driver?.problems ?? []).filter(({ severity }) => severity === 'error'));
   const args = [globalPlace(process), constant(0), constant(0)];
-  emitCall(body, process.span, bind.header.key, args, null);
+  emitCall(body, process.span, bind.header.key, args);
 }
 
 /* Verdict. */

@@ -42,6 +42,8 @@ export class Scope {
   readonly types = new Map<string, TypeMeaning>();
   readonly workqueues = new Map<string, { readonly key: string; readonly span: Span }>();
   readonly callbacks = new Map<string, Callback>();
+  /** Names of the members of enumerations, by key. */
+  readonly members = new Map<string, readonly string[]>();
   /** By key. */
   readonly structs = new Map<string, Struct>();
   /** Drivers that can be named from here, as `driver.function`. */
@@ -75,6 +77,11 @@ export class Scope {
   /** A struct by its key. */
   struct(key: string): Struct | undefined {
     return this.structs.get(key) ?? this.parent?.struct(key);
+  }
+
+  /** Names of the members of an enumeration, in order. */
+  membersOf(key: string): readonly string[] {
+    return this.members.get(key) ?? this.parent?.membersOf(key) ?? [];
   }
 
   /** Structs with one object per CPU, frame, device ... that can be seen from here. */
@@ -134,6 +141,10 @@ export function addMembers(
   name: string,
   members: readonly { readonly name: string; readonly span: Span }[],
 ): void {
+  scope.members.set(
+    name,
+    members.map(member => member.name),
+  );
   members.forEach((member, value) => {
     const constant = { value, type: { kind: 'enum', name } } as const;
     scope.values.set(member.name, { kind: 'constant', span: member.span, value: () => constant });

@@ -10,6 +10,8 @@ export interface MachineConfig {
   /** Entries of each CPU's TLB and paging-structure cache. */
   readonly tlb: number;
   readonly pagingStructureCache: number;
+  /** How many allocations of frames may fail although there is memory, each a choice. */
+  readonly failingAllocations: number;
   readonly iommus: readonly IommuConfig[];
 }
 

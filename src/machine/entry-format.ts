@@ -32,10 +32,13 @@ export const PTE = {
   NX: 1 << 6,
   PS: 1 << 7,
   G: 1 << 8,
-  /** For software. */
+  /** For software. On a huge leaf: it is being split. */
   SPECIAL: 1 << 9,
   SOFT_DIRTY: 1 << 10,
-  /** With P clear: PROT_NONE, or with G a NUMA hint; frame and rights are kept for software. */
+  /**
+   * With P clear: PROT_NONE, or with G a NUMA hint, or with U clear a huge leaf that is being replaced
+   * (pmd_mknotpresent); frame and rights are kept for software.
+   */
   PROTNONE: 1 << 11,
 } as const;
 
@@ -47,6 +50,8 @@ export type EntryKind =
   | 'none'
   | 'present'
   | 'protnone'
+  | 'numa'
+  | 'invalid'
   | 'swap'
   | 'migration'
   | 'file'
@@ -102,6 +107,16 @@ export function pteNuma(value: number): boolean {
   return pteProtnone(value) && (value & PTE.G) !== 0;
 }
 
+/** Whether the entry is a huge leaf that is being replaced. */
+export function pteInvalid(value: number): boolean {
+  return pteProtnone(value) && (value & PTE.U) === 0;
+}
+
+/** A leaf with P clear and all else kept: the hardware sees nothing while it is being replaced. */
+export function makeInvalid(value: number): number {
+  return pteMapped(value) ? (value & ~(PTE.P | PTE.U | PTE.G)) | PTE.PROTNONE : value;
+}
+
 /** Whether the page of the entry is not counted, as the zero page is not. */
 export function pteSpecial(value: number): boolean {
   return pteMapped(value) && (value & PTE.SPECIAL) !== 0;
@@ -114,7 +129,7 @@ export function pteWrite(value: number): boolean {
 
 /** Whether D is set. */
 export function pteDirty(value: number): boolean {
-  return (value & PTE.P) !== 0 && (value & PTE.D) !== 0;
+  return pteMapped(value) && (value & PTE.D) !== 0;
 }
 
 /** Whether A is set. */
@@ -124,7 +139,7 @@ export function pteYoung(value: number): boolean {
 
 /** Whether PS is set: a leaf above level 1. */
 export function pteHuge(value: number): boolean {
-  return (value & PTE.P) !== 0 && (value & PTE.PS) !== 0;
+  return pteMapped(value) && (value & PTE.PS) !== 0;
 }
 
 /** Whether the frame was freed while this entry referred to it. */
@@ -198,8 +213,13 @@ export function makeNuma(value: number): number {
 export function entryKind(value: number): EntryKind {
   if (value === 0) return 'none';
   if (ptePresent(value)) return 'present';
-  if (pteProtnone(value)) return 'protnone';
+  if (pteProtnone(value)) return pteNuma(value) ? 'numa' : pteInvalid(value) ? 'invalid' : 'protnone';
   return absentKinds[(value & KIND_MASK) >>> KIND_SHIFT] ?? 'none';
+}
+
+/** The flags of a value with another frame. */
+export function withFrame(value: number, frame: number): number {
+  return (value & ((1 << FRAME_SHIFT) - 1)) | (frame << FRAME_SHIFT);
 }
 
 /** The value with `bits` set. */
@@ -231,11 +251,13 @@ export function formatEntry(value: number): string {
   if (value === 0) return 'empty';
   if (value === POISON) return `freed memory (${formatAddress(POISON)})`;
   const kind = entryKind(value);
-  if (kind === 'present' || kind === 'protnone') {
-    const numa = pteNuma(value);
-    const flags = flagNames.filter(([name, bit]) => (value & bit) !== 0 && !(numa && name === 'G'));
-    const hint = numa ? ['NUMA'] : kind === 'protnone' ? ['PROTNONE'] : [];
-    return [`frame ${pteFrame(value)}`, ...hint, ...flags.map(([name]) => name)].join(' ');
+  if (pteMapped(value)) {
+    const hidden = kind === 'present' ? 0 : PTE.G;
+    const flags = flagNames.filter(([, bit]) => (value & bit & ~hidden) !== 0).map(([name]) => name);
+    const isSplitting = (value & (PTE.PS | PTE.SPECIAL)) === (PTE.PS | PTE.SPECIAL);
+    const shown = flags.map(name => (isSplitting && name === 'special' ? 'splitting' : name));
+    const why = kind === 'present' ? [] : [kind.toUpperCase()];
+    return [`frame ${pteFrame(value)}`, ...why, ...shown].join(' ');
   }
   if (kind === 'none') return `absent ${formatAddress(value >>> 0)}`;
   return `${kind} ${pteFrame(value)}${pteWrite(value) ? ' W' : ''}`;

@@ -2,8 +2,8 @@
  * Physical memory: frames of 512 words, free, data or page table, and the allocator that hands them out.
  *
  * Fixed words: the lowest free frame, the number of huge leaves in all tables, one bit per frame in use, and
- * per frame its kind (0 free, 1 data, level + 1 for a table) with the number of present entries that refer
- * to it. All of them follow from the contents, so equal contents give equal states. Counting references
+ * per frame its kind (0 free, 1 data, level + 1 for a table) with the number of entries that refer to it. All
+ * of them follow from the contents, so equal contents give equal states. Counting references
  * makes the free of a frame that nothing maps cheap: only a frame that is still mapped has its entries
  * searched for and marked.
  *
@@ -13,7 +13,7 @@ import { pieceOf } from '../base/address';
 import { assert } from '../base/assert';
 import type { Layout } from '../base/layout';
 import { FRAME_WORDS } from '../base/words';
-import { FRAME_MAX, POISON, PTE, pteFrame } from './entry-format';
+import { FRAME_MAX, POISON, PTE, pteFrame, pteMapped } from './entry-format';
 import type { Wires } from './wires';
 
 /** Kind of a free frame. */
@@ -68,6 +68,21 @@ export class Frames {
     return this.alloc(level + 1);
   }
 
+  /** First of `count` free frames in a row, aligned to `count`, zeroed, as data; -1 when there are none. */
+  allocRun(count: number): number {
+    const words = this.wires.words;
+    for (let first = 0; first + count <= this.count; first += count) {
+      let free = 0;
+      while (free < count && this.state(first + free) === FREE) free++;
+      if (free < count) continue;
+      for (let frame = first; frame < first + count; frame++) this.take(frame, DATA);
+      const lowest = words.get(this.lowest);
+      if (first <= lowest && lowest < first + count) words.put(this.lowest, this.nextFree(first + count));
+      return first;
+    }
+    return -1;
+  }
+
   /**
    * Returns a frame: poisons it and marks the entries that still refer to it. False if it was free already.
    */
@@ -114,6 +129,21 @@ export class Frames {
     this.wires.sink?.({ type: 'store-entry', frame, slot, old, value: stored });
   }
 
+  /** Copies the contents of a frame to another at once. */
+  copy(to: number, from: number): void {
+    for (let slot = 0; slot < FRAME_WORDS; slot++) {
+      const word = this.read(from, slot);
+      if (word !== this.read(to, slot)) this.write(to, slot, word);
+    }
+  }
+
+  /** Whether two frames have the same contents. */
+  areEqual(a: number, b: number): boolean {
+    for (let slot = 0; slot < FRAME_WORDS; slot++)
+      if (this.read(a, slot) !== this.read(b, slot)) return false;
+    return true;
+  }
+
   /** Slot of the next non-empty entry in [from, to), -1 if there is none. */
   nextPopulated(frame: number, from: number, to: number): number {
     const end = Math.min(to, FRAME_WORDS);
@@ -137,7 +167,10 @@ export class Frames {
     return this.exists(frame) && this.state(frame) === FREE;
   }
 
-  /** Number of present entries in tables that refer to a frame (of a huge leaf: to its first). */
+  /**
+   * Number of entries in tables that refer to a frame (of a huge leaf: to its first). One that software took
+   * P away from, but that keeps its frame, is one of them.
+   */
   references(frame: number): number {
     return this.exists(frame) ? Math.floor(this.wires.words.get(this.meta + frame) / REFERENCE) : 0;
   }
@@ -151,19 +184,25 @@ export class Frames {
   }
 
   private isDangling(value: number): boolean {
-    return (value & PTE.P) !== 0 && ((value & PTE.DANGLING) !== 0 || this.isFree(pteFrame(value)));
+    if (!pteMapped(value)) return false;
+    return (value & PTE.DANGLING) !== 0 || this.isFree(pteFrame(value));
   }
 
   private alloc(state: number): number {
     const words = this.wires.words;
     const frame = words.get(this.lowest);
     if (frame >= this.count) return -1;
+    this.take(frame, state);
+    words.put(this.lowest, this.nextFree(frame + 1));
+    return frame;
+  }
+
+  private take(frame: number, state: number): void {
+    const words = this.wires.words;
     this.clear(frame, false);
     words.put(this.used + (frame >>> 5), words.get(this.used + (frame >>> 5)) | (1 << (frame & 31)));
     words.put(this.meta + frame, words.get(this.meta + frame) | state);
-    words.put(this.lowest, this.nextFree(frame + 1));
     this.wires.sink?.({ type: 'alloc-frame', frame, level: Math.max(0, state - DATA) });
-    return frame;
   }
 
   private nextFree(from: number): number {
@@ -192,14 +231,14 @@ export class Frames {
 
   /** Keeps the counts of references when an entry of a table changes. */
   private replace(old: number, value: number): void {
-    const counted = PTE.P | PTE.PS | (FRAME_MAX << 12);
+    const counted = PTE.P | PTE.PROTNONE | PTE.PS | (FRAME_MAX << 12);
     if (((old ^ value) & counted) === 0) return;
     this.countEntry(old, -1);
     this.countEntry(value, 1);
   }
 
   private countEntry(value: number, change: number): void {
-    if ((value & PTE.P) === 0) return;
+    if (!pteMapped(value)) return;
     const words = this.wires.words;
     const frame = pteFrame(value);
     if (frame < this.count) words.put(this.meta + frame, words.get(this.meta + frame) + change * REFERENCE);
@@ -218,7 +257,7 @@ export class Frames {
       const base = words.frameIndex(table, 0);
       for (let slot = 0; slot < FRAME_WORDS; slot++) {
         const value = page[slot] ?? 0;
-        if ((value & PTE.P) === 0 || !refersTo(value, level, frame)) continue;
+        if (!pteMapped(value) || !refersTo(value, level, frame)) continue;
         if (pteFrame(value) === frame) left--;
         words.put(base + slot, value | PTE.DANGLING);
       }

@@ -131,6 +131,21 @@ export class Machine {
     return this.frames.allocTable(level);
   }
 
+  /** First of `count` free frames in a row, aligned to `count`, zeroed, as data; -1 when there are none. */
+  allocRun(count: number): number {
+    return this.frames.allocRun(count);
+  }
+
+  /** Copies the contents of a frame to another at once. */
+  copyFrame(to: number, from: number): void {
+    this.frames.copy(to, from);
+  }
+
+  /** Whether two frames have the same contents. */
+  framesEqual(a: number, b: number): boolean {
+    return this.frames.areEqual(a, b);
+  }
+
   /** Returns a frame to the allocator and marks every copy of a translation or pointer to it. */
   freeFrame(frame: number): void {
     this.wires.hooks.frameFreeing(frame);

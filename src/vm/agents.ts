@@ -26,9 +26,42 @@ export function agentStep(vm: Vm, id: number): StepResult['status'] {
       return hardware(vm, 1, () => vm.machine.pprStep(thread.index));
     case 'caches':
       return vm.caches.step();
+    case 'daemon':
+      return takePass(vm, thread);
     default:
-      return 'finished';
+      return isToCome(vm, thread) ? idle(vm, 'is not forked yet') : 'finished';
   }
+}
+
+/** Whether a thread is a task that still has to be forked. */
+function isToCome(vm: Vm, thread: Thread): boolean {
+  return vm.isForked(thread) && vm.words.get(vm.threadBase(thread.id) + THREAD.started) === 0;
+}
+
+/** Starts a task that is forked: the next step it makes is its first. */
+export function startTask(vm: Vm, task: number): void {
+  const thread = vm.threads[task - 1];
+  if (thread?.kind !== 'task' || !isToCome(vm, thread)) {
+    const what = task === 0 ? 'NULL' : (thread?.name ?? 'it');
+    vm.violate('assertion', `start_task: ${what} is no task that waits to be forked`);
+    return;
+  }
+  const cpu = vm.threads.find(each => each.kind === 'cpu' && each.cpu === thread.cpu);
+  if (cpu !== undefined && vm.words.get(vm.threadBase(cpu.id) + THREAD.top) !== 0) {
+    vm.block(`waits for the interrupt on cpu${cpu.index} to return`, [cpu.id]);
+    return;
+  }
+  vm.start(thread);
+}
+
+/** Begins the next pass of a daemon. One that has made them all rests for good. */
+function takePass(vm: Vm, thread: Thread): StepResult['status'] {
+  const left = vm.threadBase(thread.id) + THREAD.passes;
+  const daemon = vm.program.daemons[thread.index];
+  if (daemon === undefined || vm.words.get(left) === 0) return 'finished';
+  vm.words.put(left, vm.words.get(left) - 1);
+  stack.push(vm, thread.id, vm.functionNamed(daemon.fn), []);
+  return 'stepped';
 }
 
 /** What a hardware agent, or the hardware under a frame, is doing; null for plain code. */
@@ -50,6 +83,10 @@ export function agentNote(vm: Vm, id: number): { readonly name: string; readonly
         name: 'command processor',
         text: `${vm.machine.commandQueue(thread.index).length} commands queued`,
       };
+    case 'daemon': {
+      const left = vm.words.get(vm.threadBase(id) + THREAD.passes);
+      return left === 0 ? null : { name: 'kthread', text: `${left} passes to make` };
+    }
     case 'ppr':
       return {
         name: 'page-request writer',
@@ -82,7 +119,7 @@ function takeInterrupt(vm: Vm, thread: Thread): StepResult['status'] {
   const pending = pendingOn(vm, cpu);
   if (pending === 0) return idle(vm, 'no interrupt is pending');
   const task = vm.threads.find(each => each.kind === 'task' && each.cpu === cpu);
-  const target = task ?? thread;
+  const target = task === undefined || isToCome(vm, task) ? thread : task;
   if (vm.words.get(vm.threadBase(target.id) + THREAD.irqOff) > 0) {
     vm.block(`an interrupt is pending, and ${target.name} has interrupts off`, [target.id]);
     return 'blocked';

@@ -29,6 +29,7 @@ export const FRAME_HEADER = 3;
  *     revokes      1 if that operation revokes a range; then four words: from, to
  *     illegal      1 if the access being made was not allowed when it was issued
  *     started      1 once a thread with a first function was given its frame
+ *     passes       of a daemon that makes passes: how many it has still to begin
  */
 export const THREAD = {
   top: 0,
@@ -43,7 +44,8 @@ export const THREAD = {
   to: 10,
   illegal: 12,
   started: 13,
-  words: 14,
+  passes: 14,
+  words: 15,
 } as const;
 
 /** Word indices of a program's state. */
@@ -56,6 +58,8 @@ export interface StateLayout {
   readonly stackWords: number;
   /** Per CPU, a bit mask of pending interrupt handlers. */
   readonly pendingInterrupts: number;
+  /** One word: how many allocations may still fail. */
+  readonly failures: number;
   /** Per work queue: item count, then (1 + function, argument) pairs. */
   readonly workqueues: readonly number[];
 }
@@ -88,6 +92,7 @@ export function layOut(program: Program, threads: readonly Thread[], layout: Lay
     stackWords,
     threads: threads.map(() => layout.reserve(THREAD.words + stackWords)),
     pendingInterrupts: layout.reserve(scenario.machine.cpus),
+    failures: layout.reserve(1),
     workqueues: program.workqueues.map(queue => layout.reserve(1 + 2 * queue.capacity)),
   };
 }

@@ -330,11 +330,11 @@ export class Vm {
       if (global.initial !== 0) this.words.put(this.globalAt(global.name), global.initial);
     }
     this.setUp();
+    this.words.put(this.layout.failures, this.program.scenario.machine.failingAllocations);
     for (const thread of this.threads) {
-      const key = this.firstFunction(thread);
-      if (key === null) continue;
-      this.words.put(this.threadBase(thread.id) + THREAD.started, 1);
-      stack.push(this, thread.id, this.functionNamed(key), []);
+      const passes = thread.kind === 'daemon' ? this.program.daemons[thread.index]?.passes : null;
+      if (passes != null) this.words.put(this.threadBase(thread.id) + THREAD.passes, passes);
+      else if (!this.isForked(thread)) this.start(thread);
     }
     this.words.forget();
   }
@@ -375,6 +375,21 @@ export class Vm {
       if (moved.status === 'stepped') return moved;
     }
     return this.step(thread, 0);
+  }
+
+  /** Whether a thread is a task that another one has to start. */
+  isForked(thread: Thread): boolean {
+    return thread.kind === 'task' && this.program.scenario.tasks[thread.index]?.parent != null;
+  }
+
+  /** Gives a thread its first frame; false if it has none to be given, or has been given one. */
+  start(thread: Thread): boolean {
+    const key = this.firstFunction(thread);
+    const started = this.threadBase(thread.id) + THREAD.started;
+    if (key === null || this.words.get(started) !== 0) return false;
+    this.words.put(started, 1);
+    stack.push(this, thread.id, this.functionNamed(key), []);
+    return true;
   }
 
   private firstFunction(thread: Thread): string | null {

@@ -44,7 +44,7 @@ test('a kernel must have what the rest relies on', () => {
     .replace('fault fn', 'fn');
   expect(problemsOfKernel({ small: files(text) })).toEqual([
     'small/kernel.mmu:1 MMU106 the kernel lacks field vma.vm_end: addr',
-    'small/kernel.mmu:1 MMU106 the kernel lacks fn setup_mmap(mm, addr, addr, bool)',
+    'small/kernel.mmu:1 MMU106 the kernel lacks fn setup_mmap(mm, addr, addr)',
     "small/kernel.mmu:1 MMU106 the kernel lacks a 'fault fn'",
   ]);
 });

@@ -56,13 +56,13 @@ test('the set-up calls the kernel and the drivers', () => {
   const setup = program.functions['scenario.s.setup'];
   expect(setup?.code.map(instruction => show(instruction, new Map())).join('\n')).toMatchInlineSnapshot(`
     "process.P = call setup_process() -> 1
-    call setup_mmap(process.P, 139637976727552, 16384, 1) -> 2
-    call setup_populate(process.P, 139637976727552, 16384) -> 3
-    call setup_mmap(process.P, 139637976743936, 4096, 0) -> 4
-    call setup_mmap(process.P, 139637978824704, 2097152, 1) -> 5
-    call setup_mmap(process.P, 139637977776128, 4096, 1) -> 6
+    call setup_mmap(process.P, 139637976727552, 16384, 1, 0, 0, 0, 0) -> 2
+    call setup_populate(process.P, 139637976727552, 16384, 1) -> 3
+    call setup_mmap(process.P, 139637976743936, 4096, 0, 0, 0, 0, 0) -> 4
+    call setup_mmap(process.P, 139637978824704, 2097152, 1, 0, 0, 0, 0) -> 5
+    call setup_mmap(process.P, 139637977776128, 4096, 1, 0, 0, 0, 0) -> 6
     process.Q = call setup_process() -> 7
-    call setup_mmap(process.Q, 139637976727552, 4096, 1) -> 8
+    call setup_mmap(process.Q, 139637976727552, 4096, 1, 0, 0, 0, 0) -> 8
     call setup_task(1, process.P, 2) -> 9
     call setup_task(2, process.Q, 1) -> 10
     call second+more.bind(process.P, 2, 3) -> 11

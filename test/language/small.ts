@@ -38,8 +38,14 @@ const LIMIT = 4
 workqueue events capacity 4
 
 fn setup_process() -> mm { var mm = new mm; var pgd = alloc_table(4); mm.pgd = pgd; return mm; }
-fn setup_mmap(mm: mm, start: addr, len: addr, write: bool) { skip; }
-fn setup_populate(mm: mm, start: addr, len: addr) { skip; }
+fn setup_mmap(
+  mm: mm, start: addr, len: addr, write: bool, shared: bool, file: file, pgoff: int 0..63, hugepage: bool
+) { skip; }
+fn setup_populate(mm: mm, start: addr, len: addr, write: bool) { skip; }
+enum filesystem { ext4, tmpfs }
+struct file pool 2 { size: addr  kind: filesystem }
+fn setup_file(size: addr, kind: filesystem) -> file { var file = new file; return file; }
+syscall fn ftruncate(file: file, size: addr) { skip; }
 fn setup_task(task: task, mm: mm, cpu: cpu) { task.mm = mm; }
 fault fn do_page_fault(address: addr, write: bool) -> bool { return false; }
 syscall fn munmap(start: addr, len: addr) revokes start .. start + len { walk(start, zap); }

@@ -64,6 +64,7 @@ export function rig(options: RigOptions = {}): Rig {
     levels: 4,
     tlb: options.tlb ?? 8,
     pagingStructureCache: options.psc ?? 8,
+    failingAllocations: 0,
     iommus,
   };
   const count = iommus.reduce((sum, iommu) => sum + iommu.devices.length, 0);

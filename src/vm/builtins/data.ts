@@ -1,7 +1,7 @@
 /** Builtins for atomic variables, cpumasks, lists, objects, addresses, work queues and threads. */
 import { addressBelow, alignDown, alignUp, entrySpan } from '../../base/address';
 import type { Expr } from '../../language/program';
-import { flushWorkqueue, queueWork } from '../agents';
+import { flushWorkqueue, queueWork, startTask } from '../agents';
 import { type Access, compileExpr, compilePlace, type Eval } from '../expressions';
 import type { Vm } from '../vm';
 import { argument, type BuiltinMaker, isLevel, placeOf, values } from './maker';
@@ -199,6 +199,11 @@ export const dataBuiltins = {
   flush_workqueue: values((vm, queue = 0) => flushWorkqueue(vm, queue - 1)),
   current: values(vm => vm.thread + 1),
   this_cpu: values(vm => (vm.threads[vm.thread]?.cpu ?? -1) + 1),
+  start_task: values((vm, task = 0) => {
+    startTask(vm, task);
+    return 0;
+  }),
+  task_cpu: values((vm, task = 0) => (vm.threads[task - 1]?.cpu ?? -1) + 1),
   binds: values((vm, subscriber = 0, device = 0, pasid = 0) => {
     vm.monitors.binds(subscriber, device - 1, pasid);
     return 0;

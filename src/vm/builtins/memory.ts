@@ -58,14 +58,100 @@ function entryAt(vm: Vm, table: number, address: number): number {
   return 1 + (table - 1) * FRAME_WORDS + tableIndex(address, level);
 }
 
+/** Highest order of pages in a row: 1 GiB. */
+const ORDER_MAX = 18;
+
+function isOrder(vm: Vm, name: string, order: number): boolean {
+  if (0 <= order && order <= ORDER_MAX) return true;
+  vm.violate('assertion', `${name}: there is no order ${order}`);
+  return false;
+}
+
+/**
+ * Whether an allocation fails although there is memory: a choice, as often as the machine of the scenario
+ * lets allocations fail.
+ */
+function fails(vm: Vm): boolean {
+  const left = vm.words.get(vm.layout.failures);
+  if (left === 0 || vm.choose(2, ['ok', 'fails']) === 0) return false;
+  vm.words.put(vm.layout.failures, left - 1);
+  return true;
+}
+
+/** Does something with each page of 2^order in a row. */
+function eachPage(vm: Vm, name: string, order: number, action: (index: number) => void): number {
+  if (isOrder(vm, name, order)) for (let index = 0; index < 2 ** order; index++) action(index);
+  return 0;
+}
+
+function copyPage(vm: Vm, to: number, from: number): void {
+  vm.machine.copyFrame(to - 1, from - 1);
+}
+
+function protection(read: number, write: number, exec: number): number {
+  const leaf = format.makeLeaf(0, { write: write !== 0, noExecute: exec === 0 });
+  return format.withRights(leaf, { read: read + write + exec > 0, write: write !== 0 });
+}
+
+/** What a change of rights does not touch. */
+const KEPT = format.PTE.A | format.PTE.D | format.PTE.PS | format.PTE.SPECIAL | format.PTE.SOFT_DIRTY;
+
+function modify(pte: number, prot: number): number {
+  if (!format.pteMapped(pte)) return pte;
+  const mark = pte & format.PTE.DANGLING;
+  return format.withFrame((pte & KEPT) | mark | (prot & ~KEPT), format.pteFrame(pte));
+}
+
+function is(kind: format.EntryKind): BuiltinMaker {
+  return values((_, pte = 0) => (format.entryKind(pte) === kind ? 1 : 0));
+}
+
+function bits(set: number, clear: number): BuiltinMaker {
+  return values((_, pte = 0) => format.withoutBits(format.withBits(pte, set), clear));
+}
+
+/** An absent entry with a number in it; a finding if the number is too large. */
+function absent(name: string, kind: format.EntryKind): BuiltinMaker {
+  return values((vm, number = 0) => {
+    if (0 <= number && number <= format.FRAME_MAX) return format.makeAbsent(kind, number, false);
+    vm.violate('assertion', `${name}: an entry cannot hold ${number}`);
+    return 0;
+  });
+}
+
 /** Frames, contents, entries and entry values. */
 export const memoryBuiltins = {
-  alloc_page: values(vm => vm.machine.allocData() + 1),
+  alloc_page: values(vm => (fails(vm) ? 0 : vm.machine.allocData() + 1)),
   alloc_page_nowait: values(vm => (vm.choose(2, ['ok', 'fails']) === 1 ? 0 : vm.machine.allocData() + 1)),
-  alloc_table: values((vm, level = 0) =>
-    isLevel(vm, 'alloc_table', level) ? vm.machine.allocTable(level) + 1 : 0,
-  ),
+  alloc_pages: values((vm, order = 0) => {
+    if (!isOrder(vm, 'alloc_pages', order) || fails(vm)) return 0;
+    return (order === 0 ? vm.machine.allocData() : vm.machine.allocRun(2 ** order)) + 1;
+  }),
+  alloc_table: values((vm, level = 0) => {
+    if (!isLevel(vm, 'alloc_table', level) || fails(vm)) return 0;
+    return vm.machine.allocTable(level) + 1;
+  }),
   free_page: checked('free_page', freePage),
+  free_pages: checked('free_pages', (vm, page = 0, order = 0) =>
+    eachPage(vm, 'free_pages', order, index => freePage(vm, page + index)),
+  ),
+  subpage: checked('subpage', (vm, page = 0, index = 0) => {
+    const found = page + index;
+    if (1 <= found && found <= vm.program.scenario.machine.frames) return found;
+    vm.violate('assertion', `subpage: there is no frame ${found - 1}`);
+    return 0;
+  }),
+  subpage_index: values((_, page = 0, head = 0) => page - head),
+  copy_pages: checked('copy_pages', (vm, to = 0, from = 0, order = 0) => {
+    if (!isPage(vm, 'copy_pages', from)) return 0;
+    return eachPage(vm, 'copy_pages', order, index => copyPage(vm, to + index, from + index));
+  }),
+  clear_page: checked('clear_page', (vm, page = 0) => {
+    for (let word = 0; word < FRAME_WORDS; word++) vm.machine.writeWord(page - 1, word, 0);
+    return 0;
+  }),
+  page_written_out: checked('page_written_out', () => 0),
+  page_discarded: checked('page_discarded', () => 0),
   table_page: values((_, table = 0) => table),
   null_page: values(() => 0),
   copy_page_word: checked('copy_page_word', (vm, to = 0, from = 0, word = 0) => {
@@ -74,16 +160,12 @@ export const memoryBuiltins = {
     return 0;
   }),
   copy_page: checked('copy_page', (vm, to = 0, from = 0) => {
-    if (!isPage(vm, 'copy_page', from)) return 0;
-    for (let word = 0; word < FRAME_WORDS; word++)
-      vm.machine.writeWord(to - 1, word, vm.machine.readWord(from - 1, word));
+    if (isPage(vm, 'copy_page', from)) copyPage(vm, to, from);
     return 0;
   }),
   memcmp_pages: checked('memcmp_pages', (vm, a = 0, b = 0) => {
     if (!isPage(vm, 'memcmp_pages', b)) return 0;
-    for (let word = 0; word < FRAME_WORDS; word++)
-      if (vm.machine.readWord(a - 1, word) !== vm.machine.readWord(b - 1, word)) return 0;
-    return 1;
+    return vm.machine.framesEqual(a - 1, b - 1) ? 1 : 0;
   }),
   read_word: checked('read_word', (vm, page = 0, word = 0) =>
     isWord(vm, 'read_word', word) ? vm.machine.readWord(page - 1, word) : 0,
@@ -118,9 +200,45 @@ export const memoryBuiltins = {
     return 1;
   }),
   pte_none: values((_, pte = 0) => (format.pteNone(pte) ? 1 : 0)),
+  entry_wrprotect: entry('entry_wrprotect', (vm, frame, slot) => {
+    vm.machine.storeEntry(frame, slot, format.withoutBits(vm.machine.readEntry(frame, slot), format.PTE.W));
+    return 0;
+  }),
+  set_splitting: entry('set_splitting', (vm, frame, slot) => {
+    const old = vm.machine.readEntry(frame, slot);
+    vm.machine.storeEntry(frame, slot, format.withBits(old, format.PTE.SPECIAL));
+    return 0;
+  }),
+  pte_walkable: values((_, pte = 0) => (format.ptePresent(pte) ? 1 : 0)),
+  pte_exec: values((_, pte = 0) => ((pte & format.PTE.NX) === 0 ? 1 : 0)),
+  pte_soft_dirty: values((_, pte = 0) => ((pte & format.PTE.SOFT_DIRTY) !== 0 ? 1 : 0)),
+  pte_invalid: is('invalid'),
+  pte_swap: is('swap'),
+  pte_migration: is('migration'),
+  pte_hwpoison: is('hwpoison'),
+  pte_file: is('file'),
+  pte_mkexec: bits(0, format.PTE.NX),
+  pte_mknoexec: bits(format.PTE.NX, 0),
+  pte_mksoft_dirty: bits(format.PTE.SOFT_DIRTY, 0),
+  pte_clear_soft_dirty: bits(0, format.PTE.SOFT_DIRTY),
+  pte_mkhuge: bits(format.PTE.PS, 0),
+  pte_mkinvalid: values((_, pte = 0) => format.makeInvalid(pte)),
+  pgprot: values((_, read = 0, write = 0, exec = 0) => protection(read, write, exec)),
+  pte_modify_prot: values((_, pte = 0, prot = 0) => modify(pte, prot)),
+  pfn_pte: checked('pfn_pte', (_, page = 0, prot = 0) => format.withFrame(prot, page - 1)),
+  mk_swap_pte: absent('mk_swap_pte', 'swap'),
+  swap_slot: values((_, pte = 0) => format.pteFrame(pte)),
+  mk_migration_pte: checked('mk_migration_pte', (_, page = 0, write = 0) =>
+    format.makeAbsent('migration', page - 1, write !== 0),
+  ),
+  mk_hwpoison_pte: checked('mk_hwpoison_pte', (_, page = 0) =>
+    format.makeAbsent('hwpoison', page - 1, false),
+  ),
+  mk_file_pte: absent('mk_file_pte', 'file'),
+  pte_to_pgoff: values((_, pte = 0) => format.pteFrame(pte)),
   pte_present: values((_, pte = 0) => (format.pteMapped(pte) ? 1 : 0)),
   pte_write: values((_, pte = 0) => (format.pteWrite(pte) ? 1 : 0)),
-  pte_dirty: values((_, pte = 0) => (format.pteMapped(pte) && (pte & format.PTE.D) !== 0 ? 1 : 0)),
+  pte_dirty: values((_, pte = 0) => (format.pteDirty(pte) ? 1 : 0)),
   pte_young: values((_, pte = 0) => (format.pteYoung(pte) ? 1 : 0)),
   pte_huge: values((_, pte = 0) => (format.pteHuge(pte) ? 1 : 0)),
   pte_same: values((_, a = 0, b = 0) => (format.pteSame(a, b) ? 1 : 0)),

@@ -94,7 +94,9 @@ export class Operations {
 
   private opens(thread: number, fn: FunctionCode): boolean {
     if (fn.role === 'syscall' || fn.role === 'fault') return true;
-    const kind = this.vm.threads[thread]?.kind;
+    const { kind, index } = this.vm.threads[thread] ?? { kind: null, index: 0 };
+    // A daemon's pass is an operation; a daemon that runs for ever is none, as it never returns.
+    if (kind === 'daemon') return fn.role === 'daemon' && this.vm.program.daemons[index]?.passes !== null;
     return kind === 'kworker' && this.vm.words.get(this.vm.threadBase(thread) + THREAD.depth) === 1;
   }
 
