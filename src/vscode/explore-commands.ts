@@ -5,9 +5,9 @@ import { problemText, type RunProblem } from '../session/load';
 import { Refusal, registerCommand } from './commands';
 import { debugCounterexample, saveCounterexample } from './counterexamples';
 import { activeScenarioFile, scenarioInEditor } from './debug-configuration';
-import { type Explored, progressText, type ScenarioTarget, verdictText } from './exploration';
+import { count, type Explored, progressText, type ScenarioTarget, verdictText } from './exploration';
 import type { ExploreReports } from './explore-reports';
-import type { Explorations, Explorer } from './explorer';
+import type { CheckedExploration, Explorer } from './explorer';
 import { withoutScenario } from './no-scenario';
 import { outlineScenarios } from './outline';
 import { showSpan } from './places';
@@ -144,7 +144,11 @@ async function exploreAll(targets: readonly ScenarioTarget[], parts: ExplorePart
     await vscode.commands.executeCommand('workbench.actions.view.problems');
 }
 
-function tellParts(target: ScenarioTarget, found: Explorations, { reports, tests }: ExploreParts): void {
+function tellParts(
+  target: ScenarioTarget,
+  found: CheckedExploration,
+  { reports, tests }: ExploreParts,
+): void {
   if (found.kind === 'explored') reports.keep(found.explored);
   const item = tests.item(target);
   if (item) tellTest(tests, item, found);
@@ -161,16 +165,14 @@ async function withProgress<Result>(
   );
 }
 
-async function tell(target: ScenarioTarget, found: Explorations, parts: ExploreParts): Promise<void> {
+async function tell(target: ScenarioTarget, found: CheckedExploration, parts: ExploreParts): Promise<void> {
   const { scenario } = target;
   switch (found.kind) {
     case 'problems':
       return showProblems(found.problems);
     case 'cancelled': {
-      const states = found.states.toLocaleString('en');
-      vscode.window.showInformationMessage(
-        `${scenario}: cancelled after ${states} states, without a verdict`,
-      );
+      const text = `${scenario}: cancelled after ${count(found.states)} states, without a verdict`;
+      vscode.window.showInformationMessage(text);
       return;
     }
     case 'explored':

@@ -102,15 +102,25 @@ async function search(program: Program, files: LaunchFiles, world: ExploreWorld)
     workers: limits.workers,
   };
   let states = 0;
-  const running = startJob(job, place);
+  const ports: { end(): void }[] = [];
+  const { worker } = place;
+  const keptWorker = worker && (() => kept(worker(), ports));
+  const running = startJob(job, { ...place, worker: keptWorker });
   running.onProgress(progress => {
     states = progress.states;
     world.tell(progress);
   });
   const report = await orCancelled(running, signal);
+  // One that was cancelled and does not say so is in nobody's hands.
+  if (report === null) for (const port of ports) port.end();
   const isOver = report !== null && (!signal.aborted || report.findings.length > 0);
   if (!isOver) return { kind: 'cancelled', states: report?.states ?? states };
   return { kind: 'explored', explored: exploredOf(program, files, report) };
+}
+
+function kept<Port extends { end(): void }>(port: Port, ports: { end(): void }[]): Port {
+  ports.push(port);
+  return port;
 }
 
 /** Steps of a path; what is longer is no counterexample for people. */
@@ -126,7 +136,8 @@ function orCancelled({ report, cancel }: RunningJob, signal: AbortSignal): Promi
       cancel();
       setTimeout(() => resolve(null), CANCEL_MILLISECONDS);
     };
-    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
     report.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
 }

@@ -22,7 +22,7 @@ export interface ExploreRequest {
 }
 
 /** What came of an exploration; `isCurrent` is false when a text was changed meanwhile. */
-export type Explorations = Exploration & { readonly isCurrent: boolean };
+export type CheckedExploration = Exploration & { readonly isCurrent: boolean };
 
 /** Explorations and their results. */
 export class Explorer implements vscode.Disposable {
@@ -30,7 +30,7 @@ export class Explorer implements vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<void>();
   readonly #dropped = new vscode.EventEmitter<readonly Explored[]>();
   readonly #results = new Map<string, Explored>();
-  readonly #busy = new Set<string>();
+  #busy: readonly ScenarioTarget[] = [];
   readonly #end = new AbortController();
   readonly #disposables: vscode.Disposable[];
   #models: Promise<ModelSet> | undefined;
@@ -82,38 +82,38 @@ export class Explorer implements vscode.Disposable {
 
   /** Whether a scenario is being explored, or waits for its turn. */
   isBusy(target: ScenarioTarget): boolean {
-    return this.#busy.has(keyOf(target));
+    return this.#busy.some(each => keyOf(each) === keyOf(target));
   }
 
   /** Whether anything is being explored. */
   get isExploring(): boolean {
-    return this.#busy.size > 0;
+    return this.#busy.length > 0;
   }
 
   /** Explores a scenario when those before it are done. One that is cancelled before does not wait. */
-  async explore(target: ScenarioTarget, request: ExploreRequest): Promise<Explorations> {
+  async explore(target: ScenarioTarget, request: ExploreRequest): Promise<CheckedExploration> {
     const { token } = request;
-    const key = keyOf(target);
     const abort = new AbortController();
     const end = () => abort.abort();
     const watch = token.onCancellationRequested(end);
     if (token.isCancellationRequested) end();
     this.#end.signal.addEventListener('abort', end);
-    this.#busy.add(key);
+    const own = { ...target };
+    this.#busy = [...this.#busy, own];
     let hasBegun = false;
     const turn = this.#queue.then(() => {
       hasBegun = true;
       return this.#explore(target, abort.signal, request);
     });
     this.#queue = turn.catch(() => undefined);
-    const givenUp = new Promise<Explorations>(resolve => {
+    const givenUp = new Promise<CheckedExploration>(resolve => {
       const cancelled = { kind: 'cancelled', states: 0, isCurrent: true } as const;
       abort.signal.addEventListener('abort', () => hasBegun || resolve(cancelled));
     });
     try {
       return await Promise.race([turn, givenUp]);
     } finally {
-      this.#busy.delete(key);
+      this.#busy = this.#busy.filter(each => each !== own);
       watch.dispose();
       this.#end.signal.removeEventListener('abort', end);
     }
@@ -129,7 +129,7 @@ export class Explorer implements vscode.Disposable {
     target: ScenarioTarget,
     signal: AbortSignal,
     { isWhole, onProgress: tell }: ExploreRequest,
-  ): Promise<Explorations> {
+  ): Promise<CheckedExploration> {
     const uri = vscode.Uri.file(target.program);
     const path = (...parts: string[]) => vscode.Uri.joinPath(this.#extensionUri, ...parts).fsPath;
     const found = await exploreScenario(target, {
@@ -147,9 +147,9 @@ export class Explorer implements vscode.Disposable {
       tell,
     });
     if (found.kind !== 'explored') return { ...found, isCurrent: true };
-    const isCurrent = await isUnchanged(found.explored);
-    if (isCurrent) this.#results.set(keyOf(target), found.explored);
-    else this.#results.delete(keyOf(target));
+    // From now on changes are heard of, so none between this look and the next is missed.
+    this.#results.set(keyOf(target), found.explored);
+    const isCurrent = (await this.checked(target)) === found.explored;
     this.#changed.fire();
     return { ...found, isCurrent };
   }

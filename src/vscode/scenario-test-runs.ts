@@ -4,7 +4,7 @@ import { problemText, type RunProblem } from '../session/load';
 import { debugToEnd } from './counterexamples';
 import { type Explored, verdictText } from './exploration';
 import type { ExploreReports } from './explore-reports';
-import type { Explorations, Explorer } from './explorer';
+import type { CheckedExploration, Explorer } from './explorer';
 import { locationOf } from './places';
 import type { ScenarioTests } from './scenario-tests';
 import { SearchedLines } from './searched-lines';
@@ -45,7 +45,7 @@ export function registerTestRuns(parts: TestRunParts): vscode.Disposable {
 }
 
 /** Shows in the Test Explorer what a command has found. */
-export function tellTest(tests: ScenarioTests, item: vscode.TestItem, found: Explorations): void {
+export function tellTest(tests: ScenarioTests, item: vscode.TestItem, found: CheckedExploration): void {
   if (found.kind === 'cancelled') return;
   const request = new vscode.TestRunRequest([item], undefined, undefined, false, true);
   const run = tests.controller.createTestRun(request, item.label);
@@ -81,7 +81,7 @@ async function explore(
   item: vscode.TestItem,
   token: vscode.CancellationToken,
   { explorer, tests, reports, isWhole }: TestRunParts & { readonly isWhole: boolean },
-): Promise<Explorations | undefined> {
+): Promise<CheckedExploration | undefined> {
   const target = tests.target(item);
   if (!target || token.isCancellationRequested) {
     run.skipped(item);
@@ -137,7 +137,7 @@ async function debugTest(
 }
 
 /** The verdict as the result of a test, with the report as its output. */
-function tell(run: vscode.TestRun, item: vscode.TestItem, found: Explorations): void {
+function tell(run: vscode.TestRun, item: vscode.TestItem, found: CheckedExploration): void {
   if (found.kind === 'cancelled') run.skipped(item);
   else if (found.kind === 'problems') run.errored(item, found.problems.map(messageOf));
   else tellVerdict(run, item, found);
@@ -152,7 +152,7 @@ function messageOf(problem: RunProblem): vscode.TestMessage {
 function tellVerdict(
   run: vscode.TestRun,
   item: vscode.TestItem,
-  { explored, isCurrent }: Explorations & { readonly kind: 'explored' },
+  { explored, isCurrent }: CheckedExploration & { readonly kind: 'explored' },
 ): void {
   const milliseconds = explored.seconds * 1000;
   run.appendOutput(explored.report.replace(/\r?\n/g, '\r\n'), undefined, item);
