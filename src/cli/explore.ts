@@ -1,16 +1,16 @@
 /** `shootdown explore`: searches every interleaving of scenarios, and shows a shortest way to a violation. */
-import { writeFile } from 'node:fs/promises';
-import { notReachedCount, notReachedText } from '../explain/coverage';
-import { type ExploreJob, type ExploreReport, type JobProgress, mainFinding, runJob } from '../explore/job';
-import type { CacheMode, Finding, SearchOrder } from '../explore/search';
+import { answerLines, notationOf, type Shown, shownOf, whyOf } from '../explain/answer';
+import { notReachedText, uncovered } from '../explain/coverage';
+import { type ExploreJob, type ExploreReport, type JobProgress, runJob } from '../explore/job';
+import type { CacheMode, SearchOrder } from '../explore/search';
 import type { Program } from '../language/program';
 import { compileRun, type RunProblem } from '../session/load';
-import { followPath } from '../session/path';
 import { formatSchedule } from '../trace/saved-schedule';
-import { lanes } from '../view/lanes';
 import { SetupError } from '../vm/vm';
+import { type JunitCase, type JunitSuite, junitXml } from './junit';
 import { formatProblem, type LoadOptions, readRun } from './load';
-import { exitCodes, Refusal, refuseFile, type Terminal } from './terminal';
+import { saveText, traceFile } from './save';
+import { exitCodes, Refusal, type Terminal } from './terminal';
 
 /** Options of `explore`. */
 export interface ExploreOptions extends LoadOptions {
@@ -18,7 +18,12 @@ export interface ExploreOptions extends LoadOptions {
   readonly seed: number;
   readonly all?: boolean;
   readonly json?: boolean;
-  readonly saveTrace?: string;
+  /** A file, or true for one next to the scenario. */
+  readonly saveTrace?: string | boolean;
+  /** A file for JUnit XML. */
+  readonly junit?: string;
+  /** Only the report and the diagram. */
+  readonly notation?: boolean;
   readonly notChecked?: boolean;
   readonly mergeLocal: boolean;
   readonly mergeGuarded: boolean;
@@ -31,6 +36,9 @@ export interface ExploreOptions extends LoadOptions {
   readonly seconds: number;
 }
 
+/** Lines of text are hard to read beyond. */
+const WIDTH_MAX = 100;
+
 /** Searches the scenarios of the files one after the other; the worst exit code counts. */
 export async function explore(
   files: readonly string[],
@@ -38,14 +46,30 @@ export async function explore(
   terminal: Terminal,
 ): Promise<number> {
   const codes: number[] = [];
+  const suites: JunitSuite[] = [];
   for (const file of files) {
     const { programs, problems } = await programsOf(file, options, terminal);
     for (const problem of problems) terminal.err(formatProblem(problem));
     if (problems.length > 0) codes.push(exitCodes.wrongInput);
-    for (const program of programs) codes.push(await exploreOne(program, options, terminal));
+    const cases: JunitCase[] = problems.length > 0 ? [problemCase(problems)] : [];
+    for (const program of programs) {
+      const explored = await exploreOne(program, options, terminal);
+      await saveTrace(file, explored, options);
+      print(explored, options, terminal);
+      cases.push(caseOf(explored));
+      codes.push(explored.report.exitCode);
+    }
+    suites.push({ file, cases });
   }
+  if (options.junit !== undefined) await saveText(options.junit, junitXml(suites));
   const worst = [exitCodes.wrongInput, exitCodes.differs, exitCodes.incomplete];
   return worst.find(code => codes.includes(code)) ?? exitCodes.expected;
+}
+
+function problemCase(problems: readonly RunProblem[]): JunitCase {
+  const text = problems.map(formatProblem).join('');
+  const message = problems[0]?.message ?? '';
+  return { name: 'compile', kernel: '', seconds: 0, problem: { kind: 'error', message }, text };
 }
 
 async function programsOf(
@@ -66,19 +90,57 @@ async function programsOf(
   return { programs: fine.map(scenario => scenario.program()), problems: fine.length > 0 ? own : errors };
 }
 
-async function exploreOne(program: Program, options: ExploreOptions, terminal: Terminal): Promise<number> {
+/** A scenario that was explored. */
+interface Explored {
+  readonly program: Program;
+  readonly report: ExploreReport;
+  readonly shown: Shown | null;
+  readonly trace: string | null;
+}
+
+async function exploreOne(program: Program, options: ExploreOptions, terminal: Terminal): Promise<Explored> {
   const report = await searched(program, options, terminal);
-  const shown = mainFinding(program, report.findings);
-  const session = shown?.path ? followPath(program, shown.path, options.caches) : null;
-  const trace = session === null ? null : formatSchedule(session);
-  if (options.saveTrace !== undefined && trace !== null) await save(options.saveTrace, trace);
-  if (options.json) terminal.out(`${JSON.stringify(record(program, report, trace))}\n`);
-  else {
-    if (session !== null) terminal.out(`${lanes(session, { columns: terminal.columns })}\n`);
-    terminal.out(summary(program, report, shown));
-    if (options.notChecked) terminal.out(`${notReachedText(program, report.covered).join('\n')}\n`);
+  const shown = shownOf(program, report, options.caches);
+  const trace = shown === null ? null : formatSchedule(shown.session);
+  return { program, report, shown, trace };
+}
+
+function print(
+  { program, report, shown, trace }: Explored,
+  options: ExploreOptions,
+  terminal: Terminal,
+): void {
+  if (options.json) {
+    terminal.out(`${JSON.stringify(record({ program, report, shown, trace }))}\n`);
+    return;
   }
-  return report.exitCode;
+  if (options.notation && shown !== null) {
+    terminal.out(notationOf(shown.session, shown.found));
+    return;
+  }
+  const lines = options.notation
+    ? [`${program.scenario.name} on ${program.kernel}: ${report.text}`]
+    : answerLines(program, report, shown, Math.min(terminal.columns, WIDTH_MAX));
+  const unreached = options.notChecked ? notReachedText(program, report.covered) : [];
+  terminal.out(`${[...lines, ...unreached].join('\n')}\n`);
+}
+
+/** Saves a schedule; null for the file: next to the scenario, under its name. */
+async function saveTrace(
+  file: string,
+  { program, trace }: Explored,
+  { saveTrace: wanted }: ExploreOptions,
+): Promise<void> {
+  if (wanted === undefined || wanted === false || trace === null) return;
+  await saveText(traceFile(file, program, wanted), trace);
+}
+
+function caseOf({ program, report, shown }: Explored): JunitCase {
+  const { exitCode, text, seconds } = report;
+  const kind = exitCode === 1 ? 'failure' : exitCode === 3 ? 'skipped' : null;
+  const problem = kind === null ? null : ({ kind, message: text } as const);
+  const story = shown === null ? text : notationOf(shown.session, shown.found);
+  return { name: program.scenario.name, kernel: program.kernel, seconds, problem, text: story };
 }
 
 /** Searches on this thread; progress is a line that is written over, and an interrupt ends the search. */
@@ -121,7 +183,8 @@ function progressLine(program: Program, progress: JobProgress): string {
   return `${program.scenario.name}: ${found}, ${number(waiting)} waiting, ${seconds.toFixed(0)} s`;
 }
 
-function record(program: Program, report: ExploreReport, trace: string | null) {
+/** One line of `--json`. */
+function record({ program, report, shown, trace }: Explored) {
   const { verdict, findings, states, transitions, depth, seconds, assumptions, incomplete } = report;
   return {
     scenario: program.scenario.name,
@@ -135,34 +198,20 @@ function record(program: Program, report: ExploreReport, trace: string | null) {
     assumptions,
     incomplete,
     trace,
+    why: shown === null ? null : whyRecord(shown),
+    notation: shown === null ? null : notationOf(shown.session, shown.found),
+    notReached: uncovered(program, report.covered),
   };
 }
 
-function summary(program: Program, report: ExploreReport, shown: Finding | null): string {
-  const { states, transitions, depth, seconds } = report;
-  const size = `${number(states)} states, ${number(transitions)} transitions, depth ${number(depth)}`;
-  const rate = number(states / Math.max(seconds, 0.001));
-  const bytes = number(report.bytes / Math.max(1, states));
-  const lines = [`${program.scenario.name} on ${program.kernel}: ${report.text}`];
-  for (const { violation, path } of report.findings) {
-    const steps = path === null ? 'on no path' : `in ${path.length} steps`;
-    const mark = shown?.violation === violation && path !== null ? ' (above)' : '';
-    lines.push(`  ${violation.property} ${steps}${mark}: ${violation.message}`);
-  }
-  lines.push(`  ${size}`, `  ${seconds.toFixed(2)} s, ${rate} states/s, ${bytes} bytes a state`);
-  if (report.limit !== null) lines.push(`  ${number(report.waiting)} states were not expanded`);
-  lines.push(...report.assumptions.map(assumption => `  assumes: ${assumption}`));
-  const unreached = notReachedCount(program, report.covered);
-  if (unreached !== null) lines.push(`  not reached: ${unreached} (--not-checked lists them)`);
-  return `${lines.join('\n')}\n`;
+function whyRecord(shown: Shown) {
+  const { property, message, position, cause, moments } = whyOf(shown);
+  const told = moments.map(({ span, trace: _, ...moment }) => {
+    return { ...moment, file: span?.file ?? null, line: span?.line ?? null };
+  });
+  return { property, message, position, cause, moments: told };
 }
 
 function number(value: number): string {
   return Math.round(value).toLocaleString('en');
-}
-
-async function save(path: string, text: string): Promise<void> {
-  await writeFile(path, text).catch((problem: unknown) => {
-    throw refuseFile(path, problem);
-  });
 }

@@ -1,5 +1,5 @@
 /** `shootdown run`: plays one schedule, prints what happened, and judges it by what the scenario expects. */
-import { writeFile } from 'node:fs/promises';
+import { notationOf } from '../explain/answer';
 import type { Program } from '../language/program';
 import { type LaunchFiles, loadRun, startSession } from '../session/load';
 import { notes } from '../session/notes';
@@ -9,14 +9,18 @@ import { traceRecords } from '../trace/records';
 import { formatSchedule, parseSchedule, savedScheduler } from '../trace/saved-schedule';
 import { lanes } from '../view/lanes';
 import { formatProblem, type LoadOptions, readRun } from './load';
-import { exitCodes, Refusal, refuseFile, type Terminal } from './terminal';
+import { saveText, traceFile } from './save';
+import { exitCodes, Refusal, type Terminal } from './terminal';
 
 /** Options of `run`. */
 export interface RunOptions extends LoadOptions {
   readonly schedule?: Exclude<ScheduleName, 'manual'>;
   readonly seed?: number;
   readonly trace?: string;
-  readonly saveTrace?: string;
+  /** A file, or true for one next to the scenario. */
+  readonly saveTrace?: string | boolean;
+  /** The report and the diagram for a commit message, instead of lanes. */
+  readonly notation?: boolean;
   readonly width?: number;
   readonly all?: boolean;
   readonly json?: boolean;
@@ -33,9 +37,11 @@ export async function run(file: string, options: RunOptions, terminal: Terminal)
   for (const warning of loaded.warnings) terminal.err(formatProblem(warning));
   const session = openSession(loaded.program, files, options);
   const end = session.playToEnd();
-  if (options.saveTrace) await saveTrace(options.saveTrace, formatSchedule(session));
+  if (options.saveTrace)
+    await saveText(traceFile(file, loaded.program, options.saveTrace), formatSchedule(session));
   if (end.kind === 'diverged') terminal.err(`${end.text}\n`);
   if (options.json) printRecords(session, terminal);
+  else if (options.notation) terminal.out(notationOf(session, session.findings()[0] ?? null));
   else
     terminal.out(lanes(session, { columns: options.width ?? terminal.columns, all: options.all ?? false }));
   return verdict(session).exitCode;
@@ -51,12 +57,6 @@ function openSession(program: Program, files: LaunchFiles, { schedule, seed }: R
   const started = startSession(program, { schedule, seed, replay });
   if ('problem' in started) throw new Refusal(formatProblem(started.problem).trimEnd());
   return started.session;
-}
-
-async function saveTrace(path: string, text: string): Promise<void> {
-  await writeFile(path, text).catch((problem: unknown) => {
-    throw refuseFile(path, problem);
-  });
 }
 
 function printRecords(session: Session, terminal: Terminal): void {

@@ -24,7 +24,7 @@ export type MomentKind =
   | 'root'
   /** A variable got the value that was found wrong. */
   | 'written'
-  /** An operation or access began. */
+  /** An access was in flight from here. */
   | 'began'
   /** The violation itself. */
   | 'found';

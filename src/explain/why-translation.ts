@@ -37,7 +37,7 @@ export function translation(about: Case): Story {
 }
 
 function storyOf(about: Case, use: Use): Story {
-  const { session, seen, finding } = about;
+  const { session, seen } = about;
   const moments: Moment[] = [];
   const add = (kind: Moment['kind'], text: string, at: Seen | null): void => {
     if (at !== null) moments.push(momentOf(session, kind, text, at));
@@ -54,11 +54,9 @@ function storyOf(about: Case, use: Use): Story {
   const culprit = culpritOf(about, use, { fill, stale, freed });
   const miss = missOf(session, seen, culprit);
   const told = momentOf(session, 'invalidation', miss.text, miss.seen ?? stale);
-  if (use.seen !== null && use.seen.since < use.seen.position && finding.position === use.seen.position)
-    moments.push({
-      ...momentOf(session, 'began', beganText(about, use), use.seen),
-      position: use.seen.since,
-    });
+  const { lookedUp, deadline } = culprit;
+  if (use.seen !== null && lookedUp !== null && lookedUp < deadline.position)
+    moments.push({ ...momentOf(session, 'began', flightText(about, use), use.seen), position: lookedUp });
   return { moments: [...moments, told], cause: miss.kind };
 }
 
@@ -217,6 +215,7 @@ function staleText({ session: { vm } }: Case, use: Use, stale: Seen | null): str
   return `made stale: ${gone} was replaced by frame ${pteFrame(value)}`;
 }
 
-function beganText({ session: { vm } }: Case, use: Use): string {
-  return `began: the ${use.isPointer ? 'walk' : 'access'} of ${addressText(vm, use.address)}`;
+/** Nothing that happens to tables and caches can call it back. */
+function flightText({ session: { vm } }: Case, use: Use): string {
+  return `in flight: the access of ${addressText(vm, use.address)} has its translation`;
 }

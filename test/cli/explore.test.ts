@@ -10,18 +10,45 @@ const early = 'scenarios/start-is-too-early.mmu';
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test('a violation is shown as lanes, explained, and saved as a schedule that replays to it', async () => {
+test('first the verdict, then why, then a diagram; the schedule that is saved replays to it', async () => {
   const saved = join(folder, 'early.schedule');
   const { code, out, err } = await shootdown('explore', early, '--save-trace', saved);
   expect({ code, err }).toEqual({ code: 0, err: '' });
-  expect(out).toMatch(/^start_is_too_early on linux-3.18, \d+ steps\n/);
-  expect(out).toMatch(/filled: the ATC of gpu took A \+ 1 page/);
-  expect(out).toMatch(/\n {2}use-after-free in \d+ steps \(above\): /);
+  const verdict = 'start_is_too_early on linux-3.18: violated: use-after-free, as expected';
+  expect(out.slice(0, verdict.length + 18)).toBe(`${verdict}\n\nuse-after-free: `);
+  expect(out).toMatch(/\n {2}filled: the ATC of gpu took A \+ 1 page/);
+  expect(out).toMatch(/\n {2}too early: the INVALIDATE_IOTLB_PAGES gpu PASID 1 was carried out/);
+  expect(out).toMatch(/\nCPU0 +gpu\n---- +---\n/);
+  expect(out).toMatch(/\n {2}use-after-free in \d+ steps \(above\), with \d switches\n/);
   expect(out).toMatch(/\d+ states, [\d,]+ transitions, depth \d+/);
+  expect(out).toMatch(/not reached: \d+ lines in \d+ files/);
+  expect(out.split('\n').filter(line => line.length > 100)).toEqual([]);
   expect(readFileSync(saved, 'utf8')).toContain('shootdown schedule 1');
   const replayed = await shootdown('run', early, '--trace', saved);
   expect(replayed.code).toBe(0);
   expect(replayed.out).toContain('violated: use-after-free, as expected');
+});
+
+test('without a name the schedule is saved next to the scenario, which is never written over', async () => {
+  const copy = join(folder, 'copy.mmu');
+  writeFileSync(copy, readFileSync(early));
+  expect((await shootdown('explore', copy, '--save-trace')).code).toBe(0);
+  const saved = join(folder, 'start_is_too_early.trace');
+  expect((await shootdown('run', copy, '--trace', saved)).code).toBe(0);
+  const { code, err } = await shootdown('explore', early, '--save-trace', copy);
+  expect({ code, err }).toEqual({
+    code: 2,
+    err: `--save-trace ${copy}: that is a scenario; name it first\n`,
+  });
+  expect(readFileSync(copy, 'utf8')).toBe(readFileSync(early, 'utf8'));
+});
+
+test('only the report and the diagram with --notation', async () => {
+  const { code, out } = await shootdown('explore', '--notation', 'scenarios/parallel-dontneed.mmu');
+  expect(code).toBe(0);
+  expect(out).toMatch(/^=+\nBUG: shootdown: stale-after-return in madvise at\s/);
+  expect(out).toMatch(/\nCause: no invalidation was sent\n/);
+  expect(out).toMatch(/ \*\*\* stale-after-return \*\*\*\n$/);
 });
 
 test('one verdict a line with --json', async () => {
@@ -43,7 +70,20 @@ test('one verdict a line with --json', async () => {
     seconds: expect.any(Number),
     incomplete: null,
     trace: expect.stringContaining('kernel linux-3.18'),
+    why: { property: 'use-after-free', cause: 'before the clear' },
+    notation: expect.stringContaining('BUG: shootdown: use-after-free in dma_write'),
   });
+  const moments: { kind: string; position: number; file: string; line: number }[] = first.why.moments;
+  expect(moments.map(({ kind }) => kind)).toEqual([
+    'callback',
+    'invalidation',
+    'filled',
+    'stale',
+    'freed',
+    'found',
+  ]);
+  expect(moments[3]).toMatchObject({ fn: 'zap_pte_range', file: 'linux-3.18/memory.mmu' });
+  expect(first.notReached[0]).toMatchObject({ file: expect.any(String), lines: expect.any(Array) });
   expect(first.assumptions.join()).toContain('sequentially consistent');
   expect(second).toMatchObject({ scenario: 'parallel_dontneed', violations: ['stale-after-return'] });
 });

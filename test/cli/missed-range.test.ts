@@ -14,7 +14,7 @@ test('on a kernel without a callback for tables, the driver is not to blame', as
   const missed = lines.filter(line => line.startsWith('  missed:'));
   const [since, hint] = (missed[0] ?? '').split('; ');
   expect(since).toMatch(
-    /^ {2}missed: no callback of amd_iommu_v2 covered it since step \d+ and before step \d+ \(page-table .*\)$/,
+    /^ {2}missed: no callback of amd_iommu_v2 covered it since step \d+ and before step \d+ \(page-table/,
   );
   expect(hint).toContain('linux-3.18 has no callback for page tables: no driver is told');
 });

@@ -17,8 +17,6 @@ test('a violation is explained by the steps that led to it', () => {
   expect(causes.join('\n').replaceAll(', by ', '\n  by ')).toMatchInlineSnapshot(`
     "filled: the ATC of gpu took A + 1 page -> frame 5
       by gpu ats in gpu (unmap.mmu:31), step 6
-    began: the access of A + 1 page
-      by gpu in gpu (unmap.mmu:32), step 9
     told: on_end.invalidate_range_start A .. A + 2 pages
       by t0 [P] cpu0 in on_end.invalidate_range_start (drivers/on_end.mmu:7), step 16
     made stale: the entry of A + 1 page -> frame 5 was cleared

@@ -38,7 +38,6 @@ test('lanes show the schedule, the findings and the verdict', () => {
     use-after-free: gpu (pasid 1) writes to A + 1 page in frame 5, which was freed after the translation
       was made
       filled: the ATC of gpu took A + 1 page -> frame 5, by gpu ats in gpu (unmap.mmu:31), step 6
-      began: the access of A + 1 page, by gpu in gpu (unmap.mmu:32), step 9
       told: on_end.invalidate_range_start A .. A + 2 pages, by t0 [P] cpu0 in
         on_end.invalidate_range_start (drivers/on_end.mmu:7), step 16
       made stale: the entry of A + 1 page -> frame 5 was cleared, by t0 [P] cpu0 in zap_range

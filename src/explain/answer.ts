@@ -1,0 +1,101 @@
+/**
+ * The answer of a search, for people: the verdict, why it is violated, the schedule as a diagram, what was
+ * searched, and what was not.
+ */
+import { type ExploreReport, mainFinding } from '../explore/job';
+import type { CacheMode, Finding } from '../explore/search';
+import type { Program } from '../language/program';
+import type { Finding as Found } from '../session/history';
+import type { Session } from '../session/session';
+import { counterexample, findingOf } from './counterexample';
+import { notReachedCount } from './coverage';
+import { diagram } from './diagram';
+import { switchesIn } from './minimise';
+import { report as reportLines } from './report';
+import { wrap } from './text';
+import { reasonsOf, type Why, why } from './why';
+
+/** A violation that was found, walked to by a path made short. */
+export interface Shown {
+  /** What the search found. */
+  readonly finding: Finding;
+  /** At the end of a short path to it. */
+  readonly session: Session;
+  /** The same as the session has it. */
+  readonly found: Found;
+}
+
+/** The violation that a scenario is about; null if there is none, or none that a path leads to. */
+export function shownOf(program: Program, report: ExploreReport, caches: CacheMode): Shown | null {
+  const finding = mainFinding(program, report.findings);
+  const session = finding === null ? null : counterexample(program, finding, caches);
+  const found = finding === null || session === null ? null : findingOf(session, finding);
+  return finding === null || session === null || found === null ? null : { finding, session, found };
+}
+
+/** Why a violation is one. */
+export function whyOf({ session, found }: Shown): Why {
+  return why(session, found);
+}
+
+/** A report as sanitizers give one and the diagram below: at most 72 columns, for a commit message. */
+export function notationOf(session: Session, found: Found | null): string {
+  const head = found === null ? [] : [...reportLines(session, found), ''];
+  return `${[...head, ...diagram(session, found)].join('\n')}\n`;
+}
+
+/** The whole answer in lines of at most `columns`. */
+export function answerLines(
+  program: Program,
+  report: ExploreReport,
+  shown: Shown | null,
+  columns: number,
+): string[] {
+  const verdict = `${program.scenario.name} on ${program.kernel}: ${report.text}`;
+  const story = shown === null ? [] : storyOf(shown, columns);
+  return [verdict, ...story, '', ...searchedLines(program, report, shown, columns)];
+}
+
+function storyOf({ session, found }: Shown, columns: number): string[] {
+  const [headline, ...reasons] = reasonsOf(session, found).map(({ text }) => text);
+  return [
+    '',
+    ...wrap(headline ?? '', columns, 0),
+    ...reasons.flatMap(text => wrap(text, columns, 2)),
+    '',
+    ...diagram(session, found).map(line => line.trimEnd()),
+  ];
+}
+
+/** What was found besides, how much was searched, and what the verdict rests on. */
+function searchedLines(
+  program: Program,
+  report: ExploreReport,
+  shown: Shown | null,
+  columns: number,
+): string[] {
+  const { states, transitions, depth, seconds } = report;
+  const lines = report.findings.map(finding => foundLine(finding, shown));
+  const size = `${number(states)} states, ${number(transitions)} transitions, depth ${number(depth)}`;
+  const rate = number(states / Math.max(seconds, 0.001));
+  const bytes = number(report.bytes / Math.max(1, states));
+  lines.push(size, `${seconds.toFixed(2)} s, ${rate} states/s, ${bytes} bytes a state`);
+  if (report.limit !== null) lines.push(`${number(report.waiting)} states were not expanded`);
+  lines.push(...report.assumptions.map(assumption => `assumes: ${assumption}`));
+  const unreached = notReachedCount(program, report.covered);
+  if (unreached !== null) lines.push(`not reached: ${unreached} (--not-checked lists them)`);
+  return lines.flatMap(line => wrap(line, columns, 2));
+}
+
+function foundLine({ violation, path }: Finding, shown: Shown | null): string {
+  const { property, message } = violation;
+  if (path === null) return `${property} on no path: ${message}`;
+  if (shown?.finding.violation !== violation) return `${property} in ${path.length} steps: ${message}`;
+  const { length, steps } = shown.session;
+  const switches = switchesIn(steps);
+  return `${property} in ${length} steps (above), with ${switches} ${switches === 1 ? 'switch' : 'switches'}`;
+}
+
+function number(value: number): string {
+  return Math.round(value).toLocaleString('en');
+}
