@@ -7,6 +7,7 @@ import type { BuiltinName } from '../language/builtins';
 import type { Expr, FunctionCode, Instruction, Place, Program, Type } from '../language/program';
 import type { ThreadKind } from '../language/threads';
 import { judgedFields, judgedFunctions } from '../vm/monitors/monitors';
+import { arithmetic } from './movers';
 
 /** What is read and what is written, as bit masks of classes. */
 export interface Footprint {
@@ -27,40 +28,10 @@ export function both(a: Footprint, b: Footprint): Footprint {
 
 /** Builtins over the values of their arguments, and over what only their own thread touches. */
 const own: ReadonlySet<BuiltinName> = new Set<BuiltinName>([
-  'addr_end',
-  'align_down',
-  'align_up',
-  'cpumask_empty',
-  'cpumask_test_cpu',
-  'cpumask_without',
-  'current',
-  'entry_table',
-  'max',
+  ...arithmetic,
   'might_sleep',
-  'min',
-  'mk_pte',
-  'mk_table_entry',
-  'no_pte',
-  'null_page',
-  'pte_dirty',
-  'pte_huge',
-  'pte_mkclean',
-  'pte_mkdirty',
-  'pte_mkold',
-  'pte_mkwrite',
-  'pte_mkyoung',
-  'pte_none',
-  'pte_page',
-  'pte_present',
-  'pte_same',
-  'pte_table',
-  'pte_write',
-  'pte_wrprotect',
-  'pte_young',
   'preempt_disable',
   'preempt_enable',
-  'table_page',
-  'this_cpu',
 ]);
 
 /** Lock operations that commute with one another, but not with those of writers. */
@@ -255,7 +226,7 @@ export class Footprints {
   }
 
   /** Entry and return of functions that properties watch. */
-  private get judged(): Footprint {
+  get judged(): Footprint {
     return { reads: this.memory | this.hardware, writes: this.monitors };
   }
 

@@ -205,12 +205,17 @@ class Analysis {
   }
 
   /** What a thread may touch whatever its stack: hardware, and frames that come from outside. */
-  idle({ kind }: Thread): Footprint {
+  idle({ kind, index }: Thread): Footprint {
     const agent = this.footprints.agent(kind);
     if (kind === 'kworker')
       return this.handed()
         .map(key => this.from(key))
         .reduce(both, agent);
+    // A pass may still have to begin.
+    if (kind === 'daemon') {
+      const daemon = this.program.daemons[index];
+      return daemon?.passes == null ? agent : both(this.footprints.judged, this.from(daemon.fn));
+    }
     if (kind !== 'cpu') return agent;
     if (this.interrupts.length === 0) return nothing;
     const taken = [...this.reached(this.interrupts)].flatMap(fn => fn.code);
@@ -300,6 +305,9 @@ class Analysis {
       const { callback } = instruction;
       return this.program.notifiers.flatMap(({ callbacks }) => callbacks[callback] ?? []);
     }
+    // A task that is started makes its steps as if whoever starts it did.
+    if (instruction.op === 'builtin' && instruction.name === 'start_task')
+      return this.program.scenario.tasks.filter(({ parent }) => parent !== null).map(({ fn }) => fn);
     const mayFault = instruction.op === 'builtin' && ['load', 'store'].includes(instruction.name);
     return mayFault ? this.functions.filter(({ role }) => role === 'fault').map(({ key }) => key) : [];
   }

@@ -29,7 +29,7 @@ export interface Reductions {
 export const MOVER = { none: 0, within: 1, call: 2, return: 3 } as const;
 
 /** Builtins over nothing but the values of their arguments; `entry_at` is none, it reads a table's level. */
-const arithmetic: ReadonlySet<BuiltinName> = new Set<BuiltinName>([
+export const arithmetic: ReadonlySet<BuiltinName> = new Set<BuiltinName>([
   'addr_end',
   'align_down',
   'align_up',

@@ -22,16 +22,23 @@ fn put(v: int 0..3) { var t: int 0..3 = v; x0 = t; t = 0; }
 fn boxed(v: int 0..3) -> int 0..3 { var b = new box; b.v = v; var r: int 0..3 = b.v; free(b); return r; }
 fn show(v: int 0..3) { var s = new shown; s.v = v; found = s; }
 fn locked(v: int 0..3) { spin_lock(l0); g = v; g = (g + 1) % 4; spin_unlock(l0); }
+fn ret_from_fork() { x1 = 1; }
+daemon scan pass { var a: int 0..3 = x1; locked(a); x0 = 3; }
 `;
 
 /** A program: declarations, and the body of a scenario. */
 export function generate(seed: number): { declarations: string; body: string } {
   const draw = drawer(seed);
   const taskCount = draw(4) === 0 ? 3 : 2;
+  const isForked = draw(4) === 0;
   const tasks = Array.from({ length: taskCount }, (_, id) => {
     const statements = block(draw, taskCount === 3 ? 2 + draw(2) : 3 + draw(3), 0);
-    return `  task t${id} in P on cpu ${id} { var a: int 0..3; ${statements} }`;
+    // The last task may be one that the first one starts, in the middle of its own program.
+    const starts = isForked && id === 0 ? `start_task(t${taskCount - 1}); ${block(draw, 1, 0)}` : '';
+    const how = isForked && id === taskCount - 1 ? 'forked by t0' : 'in P';
+    return `  task t${id} ${how} on cpu ${id} { var a: int 0..3; ${statements} ${starts} }`;
   });
+  if (draw(6) === 0 && taskCount === 2) tasks.push(`  daemon scan 1 pass`);
   const claims = draw(4) === 0 ? [`  never (x0 == ${1 + draw(3)} && x1 == ${1 + draw(3)})`] : [];
   const unwatched = draw(8) === 0 ? ['  unwatched data-race "drawn"'] : [];
   const body = [
