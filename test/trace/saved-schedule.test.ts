@@ -1,6 +1,8 @@
 /** Saved schedules: they replay to the same state, and say where they diverge. */
 import { expect, test } from 'vitest';
+import type { FunctionCode } from '../../src/language/program';
 import { Session } from '../../src/session/session';
+import { fingerprintOf } from '../../src/trace/fingerprint';
 import {
   formatSchedule,
   parseSchedule,
@@ -64,4 +66,89 @@ test.each([
   expect(parseSchedule({ path: 'x.trace', text })).toMatchObject({
     problem: expect.stringMatching(expected),
   });
+});
+
+const other = programOf('unmap.mmu', 'too_late', 'toy');
+
+/** The program with one function changed. */
+function changed(name: string, change: (fn: FunctionCode) => FunctionCode): typeof program {
+  const functions = Object.entries(program.functions).map(([key, fn]) => [
+    key,
+    fn.name === name ? change(fn) : fn,
+  ]);
+  return { ...program, functions: Object.fromEntries(functions) };
+}
+
+const moved = (fn: FunctionCode): FunctionCode => ({
+  ...fn,
+  doc: 'Says more.',
+  span: { ...fn.span, line: fn.span.line + 7 },
+  code: fn.code.map(each => ({ ...each, span: { ...each.span, line: each.span.line + 7 } })),
+});
+
+const longer = (fn: FunctionCode): FunctionCode => {
+  const [first] = fn.code;
+  return { ...fn, code: first === undefined ? [] : [...fn.code, first] };
+};
+
+function played(): string {
+  const session = new Session(program);
+  session.playToEnd();
+  return formatSchedule(session);
+}
+
+test('a change of what was run is refused before the first step, by name', () => {
+  const text = played();
+  const session = replayOf(text, changed('zap_range', longer));
+  expect(session.playToEnd()).toMatchObject({
+    kind: 'diverged',
+    text: expect.stringMatching(
+      /^x\.trace:\d+: zap_range \(toy\/mm\.mmu:\d+\) has changed since the schedule was saved$/,
+    ),
+  });
+  expect(session.position).toBe(0);
+  const { zap_range, ...without } = program.functions;
+  expect(zap_range).toBeDefined();
+  const [line = 0] = text.split('\n').flatMap((each, index) => (/ zap_range=/.test(each) ? [index + 1] : []));
+  const scheduler = savedScheduler(saved(text));
+  const pick = scheduler.pick(
+    Object.assign(Object.create(session.vm), { program: { ...program, functions: without } }),
+    scheduler.initial,
+  );
+  expect(pick).toMatchObject({
+    problem: `x.trace:${line}: the schedule runs zap_range, which is not there any more`,
+  });
+});
+
+test('another machine is refused', () => {
+  const { scenario } = program;
+  const machine = { ...scenario.machine, frames: scenario.machine.frames + 1 };
+  const session = replayOf(played(), { ...program, scenario: { ...scenario, machine } });
+  expect(session.playToEnd()).toMatchObject({
+    kind: 'diverged',
+    text: expect.stringContaining('the machine, a mapping or a task has changed'),
+  });
+});
+
+test('comments, moved lines and functions that were not run do not matter', () => {
+  const text = played();
+  const unused = Object.values(program.functions).find(({ key }) => !text.includes(` ${key}=`))?.name ?? '';
+  expect(unused).not.toBe('');
+  for (const same of [changed('zap_range', moved), changed(unused, longer)])
+    expect(replayOf(text, same).playToEnd().kind).toBe('rest');
+});
+
+test('fingerprints do not depend on who compiled the program, or when', () => {
+  const [zap, again] = [program, other].map(({ functions }) => functions.zap_range);
+  expect(zap && again && fingerprintOf(zap) === fingerprintOf(again)).toBe(true);
+  // Known values: a change here makes every saved schedule worthless, and must be one of the header too.
+  expect(played().split('\n').slice(0, 5)).toMatchInlineSnapshot(`
+    [
+      "shootdown schedule 1",
+      "scenario in_time",
+      "kernel toy",
+      "machine 32ca66",
+      "code __mmu_notifier_invalidate_range_end=04165a __mmu_notifier_invalidate_range_start=61068f",
+    ]
+  `);
 });
