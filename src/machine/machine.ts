@@ -78,6 +78,7 @@ export class Machine {
   private readonly wires = new Wires();
   private readonly walker: Walker;
   private readonly speculation: Speculation;
+  private readonly caches: readonly EntryCache[];
   private readonly logBases: readonly number[];
 
   constructor(config: MachineConfig, sizes: MachineSizes, layout: Layout) {
@@ -99,6 +100,11 @@ export class Machine {
       this.programs.length === sizes.programs.length,
       'Machine: a program names a device that is not there',
     );
+    this.caches = [
+      ...this.cpus.flatMap(cpu => [cpu.tlb, cpu.psc]),
+      ...this.iommus.flatMap(iommu => [iommu.iotlb, iommu.walkCache]),
+      ...this.devices.map(device => device.atc),
+    ];
     let base = 0;
     this.logBases = config.iommus.map(iommu => {
       base += iommu.pprLog;
@@ -368,7 +374,7 @@ export class Machine {
 
   /** Every entry that a cache could drop on its own. */
   evictions(): CacheAction[] {
-    return evictionsOf(this.caches());
+    return evictionsOf(this.caches);
   }
 
   /** A cache does something on its own, which was found possible in the present state. */
@@ -384,13 +390,13 @@ export class Machine {
 
   /** A cache drops an entry on its own. */
   evict(cache: CacheKind, owner: number, slot: number): void {
-    const held = this.caches().find(candidate => candidate.kind === cache && candidate.owner === owner);
+    const held = this.caches.find(candidate => candidate.kind === cache && candidate.owner === owner);
     if (held !== undefined && slot < held.count()) held.remove(slot, 'eviction');
   }
 
   /** Every cached translation and pointer. */
   copies(): CachedCopy[] {
-    return this.caches().flatMap(decodeCopies);
+    return this.caches.flatMap(decodeCopies);
   }
 
   /** Every DMA that is translated and not yet done. */
@@ -464,14 +470,6 @@ export class Machine {
         return new Device(this.wires, layout, this.frames, this.walker, iommu, config, own, programs);
       }),
     );
-  }
-
-  private caches(): EntryCache[] {
-    return [
-      ...this.cpus.flatMap(cpu => [cpu.tlb, cpu.psc]),
-      ...this.iommus.flatMap(iommu => [iommu.iotlb, iommu.walkCache]),
-      ...this.devices.map(device => device.atc),
-    ];
   }
 
   private cpu(index: number): Cpu {

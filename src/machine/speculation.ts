@@ -98,8 +98,10 @@ export class Speculation {
     });
     for (const device of this.devices) {
       const { port, iommu, index } = device;
+      const hasPointers = port.pointers.flags(0) !== 0;
       for (let pasid = 0; pasid < PASIDS; pasid++) {
         const root = device.rootRegister(pasid);
+        if (root === 0 && !hasPointers) continue;
         const tag = device.tag(pasid);
         if (root !== 0 || port.pointers.hasPointer(tag))
           contexts.push({ port, cache: 'iotlb', owner: iommu.index, device: index, pasid, tag, root });
@@ -185,26 +187,29 @@ export class Speculation {
 
 /** Every entry of some caches, as evictions. */
 export function evictionsOf(caches: readonly EntryCache[]): CacheAction[] {
-  return caches.flatMap(cache =>
-    Array.from({ length: cache.count() }, (_, slot) => {
+  const found: CacheAction[] = [];
+  for (const cache of caches) {
+    const isCpu = cache.kind === 'tlb' || cache.kind === 'psc';
+    for (let slot = 0; slot < cache.capacity; slot++) {
       const flags = cache.flags(slot);
-      const isCpu = cache.kind === 'tlb' || cache.kind === 'psc';
-      const pasid = isCpu ? -1 : pasidOf(cache.tag(slot));
-      return {
-        kind: 'evict' as const,
+      if (flags === 0) break;
+      const tag = cache.tag(slot);
+      found.push({
+        kind: 'evict',
         cache: cache.kind,
         owner: cache.owner,
-        device: isCpu ? -1 : domainOf(cache.tag(slot)) - 1,
-        pasid,
+        device: isCpu ? -1 : domainOf(tag) - 1,
+        pasid: isCpu ? -1 : pasidOf(tag),
         address: cache.address(slot),
         level: levelOf(flags),
         leaf: (flags & LEAF) !== 0,
         frame: cache.frame(slot),
         walk: null,
         slot,
-      };
-    }),
-  );
+      });
+    }
+  }
+  return found;
 }
 
 /** Flags of an ATC entry that is made from an IOTLB entry. */
