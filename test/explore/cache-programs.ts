@@ -149,6 +149,7 @@ export function cacheProgram(seed: number): string {
     : 'mmap A at 0x10_0000, 1 page, rw, touched  mmap B at 0x30_0000, 1 page, rw, touched';
   const lines = [
     drivers,
+    `// ${story.name}`,
     drawn.declarations ?? '',
     'scenario drawn {',
     `  kernel levels-${levels}`,
@@ -168,7 +169,7 @@ export function cacheProgram(seed: number): string {
 /** Few levels, so that a search is small; more where there is only one walker. */
 function drawLevels(draw: Draw, { users, devices, pages, together }: Agents, least: number): number {
   const enough = together ? least : Math.max(2, least);
-  if (users + devices.length > 1) return enough + (draw(6) === 0 && enough === 1 ? 1 : 0);
+  if (users + devices.length > 1) return enough + (draw(8) === 0 && enough === 1 ? 1 : 0);
   return pages.length > 1 ? enough : Math.min(4, enough + Math.max(0, draw(5) - 1));
 }
 
@@ -215,10 +216,11 @@ function accesses(draw: Draw, { pages }: Agents, count: number): string {
 }
 
 function dmas(draw: Draw, { pages, devices, users }: Agents): string {
-  const count = devices.length + users + pages.length === 2 && draw(3) === 0 ? 2 : 1;
+  const count = devices.length + users + pages.length === 2 && draw(2) === 0 ? 2 : 1;
   return Array.from({ length: count }, () => {
     const page = oneOf(draw, pages);
-    return draw(2) === 0 ? `dma_read(${page});` : `dma_write(${page}, 6);`;
+    // One write alone cannot meet a copy with W that is stale: it is made by writing.
+    return draw(3) > 0 ? `dma_read(${page});` : `dma_write(${page}, 6);`;
   }).join(' ');
 }
 
@@ -272,7 +274,7 @@ function flush(draw: Draw, agents: Agents, { deep, all }: { deep: boolean; all: 
   const parts = [...onCpus, ...onDevices].filter((_, index) => index !== forgotten);
   const text = fault === 'missing' ? '' : parts.join(' ');
   const [before, after] = fault === 'early' ? [text, ''] : ['', text];
-  return { declarations: handlers.join('\n'), before, after };
+  return { declarations: [`// flush: ${fault}`, ...handlers].join('\n'), before, after };
 }
 
 const leaf = 'var e = leaves[0];';
@@ -402,7 +404,8 @@ function switches(draw: Draw, agents: Agents): Story {
 /** The subscriber is released: its devices may not walk any more. */
 function releases(draw: Draw, agents: Agents): Story {
   if (agents.devices.length === 0) return freesTable(draw, agents);
-  const { before, after } = flush(draw, { ...agents, users: 0, own: false }, { deep: true, all: true });
+  const none = { ...agents, users: 0, own: false };
+  const { declarations, before, after } = flush(draw, none, { deep: true, all: true });
   const clears = agents.devices.map(({ name }) => `clear_gcr3(${name}, 1);`);
   const isCleared = draw(4) > 0;
   const driver = `driver bound {
@@ -416,7 +419,7 @@ function releases(draw: Draw, agents: Agents): Story {
     }
   }`;
   return {
-    declarations: driver,
+    declarations: `${declarations}\n${driver}`,
     changes: `${before} ${isCleared ? clears.join(' ') : ''} ${after} __mmu_notifier_release(P);`,
     driver: 'bound',
   };
@@ -426,6 +429,7 @@ function releases(draw: Draw, agents: Agents): Story {
 const stories: readonly (readonly [number, (draw: Draw, agents: Agents) => Story])[] = [
   [1, unmaps],
   [1, unmaps],
+  [1, unmapsInCall],
   [1, unmapsInCall],
   [1, unmapsInCall],
   [1, protects],
