@@ -76,6 +76,21 @@ export class Words {
     }
   }
 
+  /** As `undo`, with the hash of the state at `mark`: it need not be worked out again. */
+  restore(mark: Mark, hash: Int32Array): void {
+    const { journal, fixed, words } = this;
+    while (this.length > mark) {
+      const old = journal[--this.length] ?? 0;
+      const index = journal[--this.length] ?? 0;
+      if (index < fixed) words[index] = old;
+      else this.storeInPage(index - fixed, old);
+    }
+    this.h0 = hash[0] ?? 0;
+    this.h1 = hash[1] ?? 0;
+    this.h2 = hash[2] ?? 0;
+    this.h3 = hash[3] ?? 0;
+  }
+
   /** Writes since `mark` as [index, old, index, old, ...], oldest first. */
   journalSince(mark: Mark): Int32Array {
     return this.journal.slice(mark, this.length);
@@ -111,17 +126,18 @@ export class Words {
 
   private store(index: number, old: number, value: number): void {
     if (index < this.fixed) this.words[index] = value;
-    else {
-      const at = index - this.fixed;
-      let page = this.pages[at >>> 9];
-      if (page === undefined) {
-        page = new Int32Array(FRAME_WORDS);
-        this.pages[at >>> 9] = page;
-      }
-      page[at & 511] = value;
-    }
+    else this.storeInPage(index - this.fixed, value);
     if (old !== 0) this.mix(index, old);
     if (value !== 0) this.mix(index, value);
+  }
+
+  private storeInPage(at: number, value: number): void {
+    let page = this.pages[at >>> 9];
+    if (page === undefined) {
+      page = new Int32Array(FRAME_WORDS);
+      this.pages[at >>> 9] = page;
+    }
+    page[at & 511] = value;
   }
 
   /** XORs a 128-bit mix of (index, value) into the hash; doing it twice takes it out again. */

@@ -131,6 +131,7 @@ function addExplore(program: Command, terminal: Terminal, end: (code: number) =>
     .option('--no-merge-guarded', 'make a state of every access to a variable under its lock')
     .option('--no-skip-independent', 'try steps that nobody can tell from later ones in every order')
     .option('--no-clear-dead', 'tell states apart by locals that nobody reads any more')
+    .option('--workers <number>', 'threads that search; 0 is one for each core', parseWorkers, 0)
     .option('--states <number>', 'states visited at most', parseLimit, 20_000_000)
     .option('--depth <number>', 'steps of a path at most', parseLimit, 1_000_000)
     .option('--memory <MiB>', 'memory at most', parseLimit, 2048)
@@ -176,6 +177,13 @@ function parseWidth(text: string): number {
 
 function parseLimit(text: string): number {
   if (!/^[1-9]\d{0,9}$/.test(text)) throw new InvalidArgumentError('expected a whole number from 1 on');
+  return Number(text);
+}
+
+function parseWorkers(text: string): number {
+  if (!/^\d{1,2}$/.test(text) || Number(text) > 64) {
+    throw new InvalidArgumentError('expected a number of threads up to 64, or 0 for one for each core');
+  }
   return Number(text);
 }
 

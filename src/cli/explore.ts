@@ -1,4 +1,6 @@
 /** `shootdown explore`: searches every interleaving of scenarios, and shows a shortest way to a violation. */
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { answerLines, notationOf, type Shown, shownOf, whyOf } from '../explain/answer';
 import { notReachedText, uncovered } from '../explain/coverage';
 import { type ExploreJob, type ExploreReport, type JobProgress, runJob } from '../explore/job';
@@ -9,6 +11,7 @@ import { formatSchedule } from '../trace/saved-schedule';
 import { SetupError } from '../vm/vm';
 import { type JunitCase, type JunitSuite, junitXml } from './junit';
 import { formatProblem, type LoadOptions, readRun } from './load';
+import { nodeWorker } from './node-worker';
 import { saveText, traceFile } from './save';
 import { exitCodes, Refusal, type Terminal } from './terminal';
 
@@ -30,6 +33,7 @@ export interface ExploreOptions extends LoadOptions {
   readonly caches: CacheMode;
   readonly clearDead: boolean;
   readonly skipIndependent: boolean;
+  readonly workers: number;
   readonly states: number;
   readonly depth: number;
   readonly memory: number;
@@ -158,6 +162,8 @@ async function searched(
       clock: () => performance.now() / 1000,
       onProgress: progress => terminal.status?.(progressLine(program, progress)),
       isCancelled: () => isCancelled,
+      cores: availableParallelism(),
+      startShard: () => nodeWorker(join(terminal.home, 'dist', 'explore-worker.js')),
     });
   } catch (problem) {
     if (!(problem instanceof SetupError)) throw problem;
@@ -170,11 +176,11 @@ async function searched(
 }
 
 function jobOf(program: Program, options: ExploreOptions): ExploreJob {
-  const { order, seed, caches, all = false, states, depth, memory, seconds } = options;
+  const { order, seed, caches, all = false, workers, states, depth, memory, seconds } = options;
   const limits = { statesMax: states, depthMax: depth, memoryMax: memory * 2 ** 20, secondsMax: seconds };
   const { mergeLocal: local, mergeGuarded: guarded, clearDead: deadLocals } = options;
   const reductions = { local, guarded, deadLocals, independent: options.skipIndependent };
-  return { program, options: { order, limits, reductions, caches, seed, all }, workers: 0 };
+  return { program, options: { order, limits, reductions, caches, seed, all }, workers };
 }
 
 function progressLine(program: Program, progress: JobProgress): string {

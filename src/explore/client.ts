@@ -2,6 +2,7 @@
 import type { Span } from '../base/span';
 import type { WorkerPort } from '../base/worker-port';
 import { SetupError } from '../vm/vm';
+import type { StartShard } from './crew';
 import { type ExploreJob, type ExploreReport, type JobProgress, runJob } from './job';
 
 /** What a worker is told. */
@@ -72,7 +73,11 @@ export function startJob(job: ExploreJob, { worker, clock, cores }: JobPlace): R
 }
 
 /** The worker's side: returns where to put what it is told; what it tells is sent. */
-export function serveJobs(send: (answer: JobAnswer) => void, clock: () => number): (m: JobMessage) => void {
+export function serveJobs(
+  send: (answer: JobAnswer) => void,
+  clock: () => number,
+  startShard: StartShard | null = null,
+): (message: JobMessage) => void {
   let isCancelled = false;
   return message => {
     if (message.type === 'cancel') {
@@ -80,7 +85,8 @@ export function serveJobs(send: (answer: JobAnswer) => void, clock: () => number
       return;
     }
     const onProgress = (progress: JobProgress): void => send({ type: 'progress', progress });
-    runJob(message.job, { clock, onProgress, isCancelled: () => isCancelled }).then(
+    const host = { clock, onProgress, isCancelled: () => isCancelled, cores: message.cores, startShard };
+    runJob(message.job, host).then(
       report => send({ type: 'report', report }),
       (problem: unknown) => {
         if (problem instanceof SetupError)

@@ -52,6 +52,10 @@ class GuardedSearch implements Search {
     return this.search.progress;
   }
 
+  atLevel(): BreadthFirst | null {
+    return this.search.atLevel?.() ?? null;
+  }
+
   advance(states: number): boolean {
     const isOver = this.search.advance(states);
     const isRace = this.progress.findings.some(({ violation }) => violation.property === 'data-race');

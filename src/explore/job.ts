@@ -4,6 +4,7 @@
  */
 import { letMessagesIn } from '../base/pause';
 import type { Program } from '../language/program';
+import { Crew, type StartShard } from './crew';
 import type { Outcome } from './explore';
 import { outcomeOf, startSearch } from './explore';
 import type { Finding, Search, SearchOptions } from './search';
@@ -71,6 +72,12 @@ export interface JobHost {
   readonly onProgress?: (progress: JobProgress) => void;
   /** Asked between slices; once true, the search ends, and its report is `incomplete`. */
   readonly isCancelled?: () => boolean;
+  /** Cores of this machine: what `workers: 0` means. */
+  readonly cores?: number;
+  /** Starts a thread to search beside this one; null where there are none. */
+  readonly startShard?: StartShard | null;
+  /** States from which on others search too; a good number is known. */
+  readonly crewStates?: number;
 }
 
 /** Seconds between two reports of progress, and of a slice. */
@@ -79,33 +86,78 @@ const SLICE_SECONDS = 0.02;
 /** States searched between two looks at the clock. */
 const STATES_PER_LOOK = 256;
 
-/** Does a job on this thread. Rejects with `SetupError` if the initial state cannot be built. */
+/** States from which on more threads are worth their start. */
+const CREW_STATES = 50_000;
+
+/** Does a job on this thread, and others. Rejects with `SetupError` if the initial state cannot be built. */
 export async function runJob(job: ExploreJob, host: JobHost): Promise<ExploreReport> {
   const { program } = job;
   const start = host.clock();
   const search = startSearch(program, { ...job.options, clock: host.clock });
-  let told = { seconds: 0, states: 0 };
-  const tell = (seconds: number): void => {
-    const { states } = search.progress;
-    const statesPerSecond = (states - told.states) / Math.max(0.001, seconds - told.seconds);
-    host.onProgress?.({ ...countsOf(search), statesPerSecond, seconds });
-    told = { seconds, states };
-  };
-  for (;;) {
-    const end = host.clock() + SLICE_SECONDS;
-    let isOver = false;
-    do isOver = search.advance(STATES_PER_LOOK);
-    while (!isOver && host.clock() < end);
-    if (isOver) break;
+  const crew = new LateCrew(job, host);
+  const told = { seconds: 0, states: 0 };
+  // Tells about progress now and then; true when the search was cancelled.
+  const pause = (): boolean => {
     const seconds = host.clock() - start;
-    if (seconds - told.seconds >= PROGRESS_SECONDS) tell(seconds);
-    await letMessagesIn();
-    if (host.isCancelled?.()) {
-      search.progress.stop('the search was cancelled');
-      break;
+    const { states } = search.progress;
+    if (seconds - told.seconds >= PROGRESS_SECONDS) {
+      const statesPerSecond = (states - told.states) / (seconds - told.seconds);
+      host.onProgress?.({ ...countsOf(search), statesPerSecond, seconds });
+      [told.seconds, told.states] = [seconds, states];
     }
+    if (host.isCancelled?.() && !search.progress.isStopped) search.progress.stop('the search was cancelled');
+    return search.progress.isStopped;
+  };
+  try {
+    for (let isOver = false; !isOver; ) {
+      const end = host.clock() + SLICE_SECONDS;
+      do isOver = search.advance(STATES_PER_LOOK);
+      while (!isOver && host.clock() < end && !crew.isDue(search));
+      if (isOver) break;
+      const together = crew.isDue(search) ? search.atLevel?.() : null;
+      if (together) await crew.get().search(together, pause);
+      await letMessagesIn();
+      if (pause()) break;
+    }
+    return reportOf(program, search, host.clock() - start, crew.executed);
+  } finally {
+    crew.end();
   }
-  return reportOf(program, search, host.clock() - start);
+}
+
+/** Other threads, started when a search is large enough. */
+class LateCrew {
+  private crew: Crew | null = null;
+  private readonly count: number;
+
+  constructor(
+    { workers, options }: ExploreJob,
+    private readonly host: JobHost,
+  ) {
+    const wanted = workers === 0 ? (host.cores ?? 1) : workers;
+    this.count = options.order === 'breadth' && host.startShard ? wanted - 1 : 0;
+  }
+
+  /** Whether a search is now to go on on several threads. */
+  isDue(search: Search): boolean {
+    const { states } = search.progress;
+    return this.count > 0 && states >= (this.host.crewStates ?? CREW_STATES) && search.atLevel?.() != null;
+  }
+
+  get(): Crew {
+    const { startShard } = this.host;
+    if (startShard == null) throw new Error('there is no way to start a thread');
+    this.crew ??= new Crew(this.count, startShard);
+    return this.crew;
+  }
+
+  get executed(): readonly Uint8Array[] {
+    return this.crew?.executed ?? [];
+  }
+
+  end(): void {
+    this.crew?.end();
+  }
 }
 
 function countsOf({ progress }: Search) {
@@ -113,11 +165,16 @@ function countsOf({ progress }: Search) {
   return { states, transitions, depth, waiting, bytes };
 }
 
-function reportOf(program: Program, search: Search, seconds: number): ExploreReport {
+function reportOf(
+  program: Program,
+  search: Search,
+  seconds: number,
+  others: readonly Uint8Array[],
+): ExploreReport {
   const { limit, ends, vm } = search.progress;
-  const covered = vm.functions.map(({ fn, executed }) => [
+  const covered = vm.functions.map(({ index, fn, executed }) => [
     fn.key,
-    [...executed.keys()].filter(pc => executed[pc] !== 0),
+    [...executed.keys()].filter(pc => executed[pc] !== 0 || (others[index]?.[pc] ?? 0) !== 0),
   ]);
   return {
     ...outcomeOf(program, search),

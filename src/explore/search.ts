@@ -8,6 +8,7 @@ import type { Program } from '../language/program';
 import { type PropertyId, propertyIds } from '../language/properties';
 import type { Violation } from '../vm/types';
 import { Vm } from '../vm/vm';
+import type { BreadthFirst } from './breadth-first';
 import type { Reductions } from './movers';
 import { Stepper } from './stepper';
 
@@ -62,6 +63,8 @@ export interface Search {
   readonly progress: Progress;
   /** Goes on for about so many states; true when it is over. */
   advance(states: number): boolean;
+  /** The search by levels that is about to begin one, if it is that. */
+  atLevel?(): BreadthFirst | null;
 }
 
 /** What a search has seen. */

@@ -5,7 +5,7 @@ import { interruptHandlers } from './builtins/hardware';
 import { pushInterrupt } from './instructions';
 import { THREAD } from './layout';
 import * as stack from './stack';
-import type { StepResult } from './types';
+import type { Blocked, StepResult } from './types';
 import type { Vm } from './vm';
 
 /** One step of a thread that has no frame. */
@@ -110,6 +110,15 @@ function idle(vm: Vm, text: string): 'blocked' {
   return 'blocked';
 }
 
+/** The same, for what a search meets in every state: it makes nothing new. */
+function rest(vm: Vm, why: Blocked): 'blocked' {
+  vm.why = why;
+  return 'blocked';
+}
+
+const noInterrupt: Blocked = { text: 'no interrupt is pending', waitsFor: [], idle: true };
+const noWork: Blocked = { text: 'no work is queued', waitsFor: [], idle: true };
+
 /**
  * Pushes the handler of a pending interrupt on whatever runs on the CPU; the CPU's own thread if no task
  * does.
@@ -117,7 +126,7 @@ function idle(vm: Vm, text: string): 'blocked' {
 function takeInterrupt(vm: Vm, thread: Thread): StepResult['status'] {
   const cpu = thread.index;
   const pending = pendingOn(vm, cpu);
-  if (pending === 0) return idle(vm, 'no interrupt is pending');
+  if (pending === 0) return rest(vm, noInterrupt);
   const task = vm.threads.find(each => each.kind === 'task' && each.cpu === cpu);
   const target = task === undefined || isToCome(vm, task) ? thread : task;
   if (vm.words.get(vm.threadBase(target.id) + THREAD.irqOff) > 0) {
@@ -146,7 +155,7 @@ function workCount(vm: Vm, queue: number): number {
 function takeWork(vm: Vm, thread: Thread): StepResult['status'] {
   const base = queueAt(vm, thread.index);
   const count = vm.words.get(base);
-  if (count === 0) return idle(vm, 'no work is queued');
+  if (count === 0) return rest(vm, noWork);
   const fn = vm.words.get(base + 1) - 1;
   const argument = vm.words.get(base + 2);
   for (let index = 1; index < 2 * count - 1; index++)

@@ -214,9 +214,11 @@ function waitText(how: 'sleep' | 'spin' | 'idle', condition: Expr): string {
 
 function compileSelect(vm: Vm, instruction: Instruction & { readonly op: 'select' }): () => number {
   const arms = instruction.arms.map(arm => ({ condition: compileExpr(vm, arm.condition), next: arm.next }));
+  const open = new Int32Array(arms.length);
   return () => {
-    const open = arms.filter(arm => arm.condition() !== 0);
-    if (open.length > 0) return open[vm.choose(open.length, null)]?.next ?? 0;
+    let count = 0;
+    for (let arm = 0; arm < arms.length; arm++) if (arms[arm]?.condition() !== 0) open[count++] = arm;
+    if (count > 0) return arms[open[vm.choose(count, null)] ?? 0]?.next ?? 0;
     if (instruction.otherwise !== null) return instruction.otherwise;
     vm.block('no guard of its select holds', []);
     return BLOCKED;
