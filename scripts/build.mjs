@@ -12,6 +12,7 @@ import { ensurePackages, Refusal, root, run, runMain, say, timed } from './setup
 const entries = [
   { from: 'src/vscode/extension.ts', to: 'dist/extension.js' },
   { from: 'src/vscode/server.ts', to: 'dist/server.js' },
+  { from: 'src/vscode/explore-worker.ts', to: 'dist/editor-worker.js' },
   { from: 'src/debug/worker.ts', to: 'dist/worker.js' },
   { from: 'src/explore/worker.ts', to: 'dist/explore-worker.js' },
   { from: 'src/cli/main.ts', to: 'dist/cli.js', executable: true },

@@ -1,7 +1,7 @@
 /** What exploring a scenario came to, as plain data: all that diagnostics, tests and messages show. */
 import type { Span } from '../base/span';
 import type { JobProgress } from '../explore/job';
-import type { RunProblem } from '../session/load';
+import type { LaunchFiles, RunProblem } from '../session/load';
 
 /** A scenario of a file. */
 export interface ScenarioTarget {
@@ -106,4 +106,15 @@ export function grouped<Item>(items: Iterable<Item>, key: (item: Item) => string
     else groups.set(key(item), [item]);
   }
   return groups;
+}
+
+/** The texts that a scenario is made from, by path. */
+export function textsOf({
+  scenario,
+  imports,
+  kernels,
+  drivers,
+}: Omit<LaunchFiles, 'models'>): Map<string, string> {
+  const files = [scenario, ...imports, ...Object.values(kernels).flat(), ...drivers];
+  return new Map(files.map(({ path, text }) => [path, text]));
 }

@@ -1,11 +1,10 @@
 /** Explore Scenario: from the CodeLens, the palette, the menus of editor and file tree; and what follows. */
 import * as vscode from 'vscode';
-import type { JobProgress } from '../explore/job';
 import { problemText, type RunProblem } from '../session/load';
 import { Refusal, registerCommand } from './commands';
 import { debugCounterexample, saveCounterexample } from './counterexamples';
 import { activeScenarioFile, scenarioInEditor } from './debug-configuration';
-import { count, type Explored, progressText, type ScenarioTarget, verdictText } from './exploration';
+import { count, type Explored, type ScenarioTarget, verdictText } from './exploration';
 import type { ExploreReports } from './explore-reports';
 import type { CheckedExploration, Explorer } from './explorer';
 import { withoutScenario } from './no-scenario';
@@ -113,8 +112,7 @@ async function exploreOne(target: ScenarioTarget, parts: ExploreParts): Promise<
   if (explorer.isBusy(target)) throw new Refusal(`${target.scenario} is being explored already`);
   const found = await withProgress(`Exploring ${target.scenario}`, async (report, token) => {
     if (explorer.isExploring) report('waits for another exploration');
-    const onProgress = (progress: JobProgress) => report(progressText(progress));
-    return explorer.explore(target, { isWhole: false, token, onProgress });
+    return explorer.explore(target, { isWhole: false, token, onProgress: report });
   });
   tellParts(target, found, parts);
   await tell(target, found, parts);
@@ -128,7 +126,7 @@ async function exploreAll(targets: readonly ScenarioTarget[], parts: ExplorePart
       if (token.isCancellationRequested) break;
       const place = `${index + 1}. ${target.scenario}`;
       report(place);
-      const onProgress = (progress: JobProgress) => report(`${place}: ${progressText(progress)}`);
+      const onProgress = (text: string) => report(`${place}: ${text}`);
       const found = await parts.explorer.explore(target, { isWhole: false, token, onProgress });
       tellParts(target, found, parts);
       sums[found.kind === 'explored' && found.isCurrent ? found.explored.standing : 'not known']++;

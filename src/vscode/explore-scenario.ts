@@ -3,7 +3,6 @@
  * worker, and turns its report into what the editor shows. Knows no editor.
  */
 import type { Span } from '../base/span';
-import { type FileAccess, readLaunchFiles } from '../debug/host';
 import { Sources } from '../debug/sources';
 import { reasonsOf } from '../explain/why';
 import { type JobPlace, type RunningJob, startJob } from '../explore/client';
@@ -44,102 +43,66 @@ export interface ExploreLimits {
   readonly workers: number;
 }
 
-/** What an exploration needs of the world. */
-export interface ExploreWorld {
-  readonly files: FileAccess;
-  readonly models: () => Promise<ModelSet>;
-  /** Folder of the shipped models' sources. */
-  readonly modelsRoot: string;
-  /** Where the search is done. */
-  readonly place: JobPlace;
+/** What is explored, and how. Plain data. */
+export interface ExploreTask {
+  /** What the scenario is made from, but for the shipped models. */
+  readonly files: Omit<LaunchFiles, 'models'>;
+  readonly scenario: string;
   readonly limits: ExploreLimits;
   /** Goes on after a violation, so that what is never reached is known. */
   readonly isWhole: boolean;
+}
+
+/** What an exploration needs of the world. */
+export interface ExploreWorld {
+  readonly models: ModelSet;
+  /** Where the search is done. */
+  readonly place: JobPlace;
   readonly signal: AbortSignal;
-  readonly tell: (progress: JobProgress) => void;
+  /** Hears how it is getting on, in words. */
+  readonly tell: (progress: string) => void;
 }
 
 /** Columns of a report. */
-const COLUMNS = 100;
+const COLUMNS = 80;
+
+/** Steps of a path; what is longer is no counterexample for people. */
+const DEPTH_MAX = 1_000_000;
 
 /** Explores a scenario. What is wrong with its files is a result; only our own bugs are thrown. */
-export async function exploreScenario(target: ScenarioTarget, world: ExploreWorld): Promise<Exploration> {
-  const { modelsRoot, signal } = world;
-  if (signal.aborted) return { kind: 'cancelled', states: 0 };
-  const models = await world.models();
-  let files: LaunchFiles;
-  try {
-    files = await readLaunchFiles(world.files, { program: target.program, models, modelsRoot });
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return { kind: 'problems', problems: [{ code: 'unreadable', span: null, message }] };
-  }
-  const loaded = loadRun(files, { scenario: target.scenario });
+export async function exploreScenario(task: ExploreTask, world: ExploreWorld): Promise<Exploration> {
+  const files = { ...task.files, models: world.models };
+  const loaded = loadRun(files, { scenario: task.scenario });
   if ('problems' in loaded) return { kind: 'problems', problems: loaded.problems };
   try {
-    return await search(loaded.program, files, world);
+    return await search(loaded.program, task, world);
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     return { kind: 'problems', problems: [{ code: 'set-up', span: error.span, message: error.message }] };
   }
 }
 
-async function search(program: Program, files: LaunchFiles, world: ExploreWorld): Promise<Exploration> {
-  const { limits, isWhole, signal, place } = world;
+async function search(program: Program, task: ExploreTask, world: ExploreWorld): Promise<Exploration> {
+  const { signal, tell } = world;
   if (signal.aborted) return { kind: 'cancelled', states: 0 };
-  const job: ExploreJob = {
-    program,
-    options: {
-      ...usualSearch,
-      limits: {
-        statesMax: limits.states,
-        depthMax: DEPTH_MAX,
-        memoryMax: limits.memory * 2 ** 20,
-        secondsMax: limits.seconds,
-      },
-      all: isWhole,
-    },
-    workers: limits.workers,
+  const running = startJob(jobOf(program, task), world.place);
+  running.onProgress(progress => tell(progressText(progress)));
+  signal.addEventListener('abort', () => running.cancel(), { once: true });
+  const report = await running.report;
+  if (signal.aborted && report.findings.length === 0) return { kind: 'cancelled', states: report.states };
+  if (report.findings.length > 0) tell('makes the counterexample short');
+  return { kind: 'explored', explored: exploredOf(program, { ...task.files, models: world.models }, report) };
+}
+
+function jobOf(program: Program, { limits, isWhole }: ExploreTask): ExploreJob {
+  const { states, memory, seconds, workers } = limits;
+  const searchLimits = {
+    statesMax: states,
+    depthMax: DEPTH_MAX,
+    memoryMax: memory * 2 ** 20,
+    secondsMax: seconds,
   };
-  let states = 0;
-  const ports: { end(): void }[] = [];
-  const { worker } = place;
-  const keptWorker = worker && (() => kept(worker(), ports));
-  const running = startJob(job, { ...place, worker: keptWorker });
-  running.onProgress(progress => {
-    states = progress.states;
-    world.tell(progress);
-  });
-  const report = await orCancelled(running, signal);
-  // One that was cancelled and does not say so is in nobody's hands.
-  if (report === null) for (const port of ports) port.end();
-  const isOver = report !== null && (!signal.aborted || report.findings.length > 0);
-  if (!isOver) return { kind: 'cancelled', states: report?.states ?? states };
-  return { kind: 'explored', explored: exploredOf(program, files, report) };
-}
-
-function kept<Port extends { end(): void }>(port: Port, ports: { end(): void }[]): Port {
-  ports.push(port);
-  return port;
-}
-
-/** Steps of a path; what is longer is no counterexample for people. */
-const DEPTH_MAX = 1_000_000;
-
-/** How long a cancelled search may take to say how far it has come. */
-const CANCEL_MILLISECONDS = 1_000;
-
-/** The report; null for a search that was cancelled and does not answer. */
-function orCancelled({ report, cancel }: RunningJob, signal: AbortSignal): Promise<ExploreReport | null> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      cancel();
-      setTimeout(() => resolve(null), CANCEL_MILLISECONDS);
-    };
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-    report.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
+  return { program, options: { ...usualSearch, limits: searchLimits, all: isWhole }, workers };
 }
 
 function exploredOf(program: Program, files: LaunchFiles, report: ExploreReport): Explored {
@@ -194,20 +157,6 @@ function momentsOf(
   return reasonsOf(session, found)
     .slice(1)
     .map(({ text, span }) => ({ text, span: spanOf(span) }));
-}
-
-/** The texts that a search of this file would be about now; undefined if there is no such file. */
-export async function textsNow(
-  program: string,
-  files: FileAccess,
-): Promise<ReadonlyMap<string, string> | undefined> {
-  const nothing = { program, models: { kernels: {}, drivers: {} }, modelsRoot: '' };
-  return readLaunchFiles(files, nothing).then(textsOf, () => undefined);
-}
-
-function textsOf({ scenario, imports, kernels, drivers }: LaunchFiles): Map<string, string> {
-  const files = [scenario, ...imports, ...Object.values(kernels).flat(), ...drivers];
-  return new Map(files.map(({ path, text }) => [path, text]));
 }
 
 /** The way to the violation if there is one, then the verdict, its figures, and what it rests on. */

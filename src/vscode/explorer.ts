@@ -2,23 +2,22 @@
  * Explores scenarios for the editor, one after the other, because each takes every core; and keeps what came
  * of them, as long as the texts that were searched are those of the editor.
  */
-import { cpus } from 'node:os';
 import * as vscode from 'vscode';
-import { loadShippedModels } from '../cli/models';
 import { nodeWorker } from '../cli/node-worker';
-import type { JobAnswer, JobMessage } from '../explore/client';
-import type { JobProgress } from '../explore/job';
-import type { ModelSet } from '../language/module';
+import { readLaunchFiles } from '../debug/host';
+import type { LaunchFiles } from '../session/load';
 import { editedFiles, readAsEdited } from './debug-adapter';
-import { type Exploration, type Explored, keyOf, type ScenarioTarget } from './exploration';
-import { type ExploreLimits, exploreScenario, textsNow } from './explore-scenario';
+import { type Exploration, type Explored, keyOf, type ScenarioTarget, textsOf } from './exploration';
+import type { ExploreLimits } from './explore-scenario';
+import { ExploreThread, type ThreadAnswer, type ThreadMessage } from './explore-thread';
 
 /** How an exploration is followed and ended. */
 export interface ExploreRequest {
   /** Goes on after a violation, so that what is never reached is known. */
   readonly isWhole: boolean;
   readonly token: vscode.CancellationToken;
-  readonly onProgress: (progress: JobProgress) => void;
+  /** Hears how it is getting on, in words. */
+  readonly onProgress: (text: string) => void;
 }
 
 /** What came of an exploration; `isCurrent` is false when a text was changed meanwhile. */
@@ -26,14 +25,14 @@ export type CheckedExploration = Exploration & { readonly isCurrent: boolean };
 
 /** Explorations and their results. */
 export class Explorer implements vscode.Disposable {
-  readonly #extensionUri: vscode.Uri;
+  readonly #modelsRoot: string;
+  readonly #thread: ExploreThread;
   readonly #changed = new vscode.EventEmitter<void>();
   readonly #dropped = new vscode.EventEmitter<readonly Explored[]>();
   readonly #results = new Map<string, Explored>();
   #busy: readonly ScenarioTarget[] = [];
   readonly #end = new AbortController();
   readonly #disposables: vscode.Disposable[];
-  #models: Promise<ModelSet> | undefined;
   #queue: Promise<unknown> = Promise.resolve();
 
   /** A result came or went. */
@@ -42,7 +41,10 @@ export class Explorer implements vscode.Disposable {
   readonly onDidDrop = this.#dropped.event;
 
   constructor(extensionUri: vscode.Uri) {
-    this.#extensionUri = extensionUri;
+    const path = (...parts: string[]) => vscode.Uri.joinPath(extensionUri, ...parts).fsPath;
+    this.#modelsRoot = path('models');
+    const worker = path('dist', 'editor-worker.js');
+    this.#thread = new ExploreThread(() => nodeWorker<ThreadMessage, ThreadAnswer>(worker));
     const watcher = vscode.workspace.createFileSystemWatcher('**/*.mmu');
     this.#disposables = [
       this.#changed,
@@ -122,6 +124,7 @@ export class Explorer implements vscode.Disposable {
   /** Ends every exploration. */
   dispose(): void {
     this.#end.abort();
+    this.#thread.dispose();
     for (const disposable of this.#disposables) disposable.dispose();
   }
 
@@ -130,22 +133,14 @@ export class Explorer implements vscode.Disposable {
     signal: AbortSignal,
     { isWhole, onProgress: tell }: ExploreRequest,
   ): Promise<CheckedExploration> {
-    const uri = vscode.Uri.file(target.program);
-    const path = (...parts: string[]) => vscode.Uri.joinPath(this.#extensionUri, ...parts).fsPath;
-    const found = await exploreScenario(target, {
-      files: editedFiles(vscode.workspace.getWorkspaceFolder(uri)),
-      models: () => this.#shippedModels(),
-      modelsRoot: path('models'),
-      place: {
-        worker: () => nodeWorker<JobMessage, JobAnswer>(path('dist', 'explore-worker.js')),
-        clock: () => performance.now() / 1000,
-        cores: cpus().length,
-      },
-      limits: limitsFor(uri),
-      isWhole,
-      signal,
-      tell,
-    });
+    const { program, scenario } = target;
+    const read = await readFiles(program, this.#modelsRoot);
+    if ('message' in read) {
+      const problems = [{ code: 'unreadable', span: null, message: read.message }];
+      return { kind: 'problems', problems, isCurrent: true };
+    }
+    const limits = limitsFor(vscode.Uri.file(program));
+    const found = await this.#thread.run({ files: read, scenario, limits, isWhole }, { signal, tell });
     if (found.kind !== 'explored') return { ...found, isCurrent: true };
     // From now on changes are heard of, so none between this look and the next is missed.
     this.#results.set(keyOf(target), found.explored);
@@ -167,12 +162,6 @@ export class Explorer implements vscode.Disposable {
     for (const result of this.all()) void this.checked(result);
   }
 
-  /** They come with the extension and never change. */
-  #shippedModels(): Promise<ModelSet> {
-    this.#models ??= loadShippedModels(this.#extensionUri.fsPath);
-    return this.#models;
-  }
-
   #drop(results: readonly Explored[]): void {
     const dropped = results.filter(each => this.#results.get(keyOf(each)) === each);
     if (dropped.length === 0) return;
@@ -184,9 +173,26 @@ export class Explorer implements vscode.Disposable {
 
 /** Whether the same texts would be searched now: none has changed, and no new one takes part. */
 async function isUnchanged({ program, texts }: Explored): Promise<boolean> {
+  const files = await readFiles(program, '');
+  if ('message' in files) return false;
+  const now = textsOf(files);
+  return now.size === texts.size && [...texts].every(([path, text]) => now.get(path) === text);
+}
+
+/** What a scenario is made from, as the editor has it; or why it cannot be read. */
+async function readFiles(
+  program: string,
+  modelsRoot: string,
+): Promise<Omit<LaunchFiles, 'models'> | { readonly message: string }> {
   const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(program));
-  const now = await textsNow(program, editedFiles(folder));
-  return now?.size === texts.size && [...texts].every(([path, text]) => now.get(path) === text);
+  // The worker has the shipped models.
+  const models = { kernels: {}, drivers: {} };
+  try {
+    const { models: _, ...files } = await readLaunchFiles(editedFiles(folder), { program, models, modelsRoot });
+    return files;
+  } catch (problem) {
+    return { message: problem instanceof Error ? problem.message : String(problem) };
+  }
 }
 
 /** The settings `shootdown.explore`. What is no number there is the default. */
