@@ -1,36 +1,24 @@
 /**
- * Explores one scenario: reads its files as the editor has them, compiles them, has the search done by a
- * worker, and turns its report into what the editor shows. Knows no editor.
+ * Explores one scenario: compiles its files, has the search done by a worker, and turns its report into what
+ * the editor shows. Reads no file and knows no editor.
  */
 import type { Span } from '../base/span';
 import { Sources } from '../debug/sources';
-import { reasonsOf } from '../explain/why';
-import { type JobPlace, type RunningJob, startJob } from '../explore/client';
-import {
-  type ExploreJob,
-  type ExploreReport,
-  type JobProgress,
-  mainFinding,
-  usualSearch,
-} from '../explore/job';
+import { answerLines, type Shown, shownOf } from '../explain/answer';
+import { notReachedText } from '../explain/coverage';
+import { momentLine } from '../explain/moments';
+import { report as sanitizerReport } from '../explain/report';
+import { why } from '../explain/why';
+import { type JobPlace, startJob } from '../explore/client';
+import { type ExploreJob, type ExploreReport, mainFinding, usualSearch } from '../explore/job';
 import type { Finding } from '../explore/search';
 import type { ModelSet } from '../language/module';
 import type { Program } from '../language/program';
 import { type LaunchFiles, loadRun } from '../session/load';
-import { followPath } from '../session/path';
-import type { Session } from '../session/session';
 import { filesOf } from '../session/sites';
 import { formatSchedule } from '../trace/saved-schedule';
-import { lanes } from '../view/lanes';
 import { SetupError } from '../vm/vm';
-import {
-  count,
-  type Exploration,
-  type Explored,
-  type FoundViolation,
-  type Moment,
-  type ScenarioTarget,
-} from './exploration';
+import { type Exploration, type Explored, type FoundViolation, progressText, textsOf } from './exploration';
 import { searchedStatements } from './searched-statements';
 
 /** Limits of a search in the editor. */
@@ -108,13 +96,14 @@ function jobOf(program: Program, { limits, isWhole }: ExploreTask): ExploreJob {
 function exploredOf(program: Program, files: LaunchFiles, report: ExploreReport): Explored {
   const { scenario, kernel } = program;
   const sources = new Sources(files, filesOf(program));
-  const spanOf = (span: Span | null) => span && { ...span, file: sources.path(span.file) };
+  const placed = (span: Span): Span => ({ ...span, file: sources.path(span.file) });
   const violationOf = ({ violation, path }: Finding): FoundViolation => {
     const { property, message, span } = violation;
-    return { property, message, steps: path?.length ?? null, span: spanOf(span) };
+    return { property, message, steps: path?.length ?? null, span: span && placed(span) };
   };
-  const shown = mainFinding(program, report.findings);
-  const session = shown?.path ? followPath(program, shown.path, usualSearch.caches) : null;
+  const main = mainFinding(program, report.findings);
+  const shown = shownOf(program, report, usualSearch.caches);
+  const moments = shown === null ? [] : why(shown.session, shown.found).moments;
   return {
     program: files.scenario.path,
     scenario: scenario.name,
@@ -125,14 +114,17 @@ function exploredOf(program: Program, files: LaunchFiles, report: ExploreReport)
     text: report.text,
     states: report.states,
     seconds: report.seconds,
-    at: spanOf(scenario.expect?.span ?? scenario.span) ?? scenario.span,
+    at: placed(scenario.expect?.span ?? scenario.span),
     violations: report.findings.map(violationOf),
-    shown: shown && violationOf(shown),
-    moments: session && shown ? momentsOf(session, shown, spanOf) : [],
-    trace: session && formatSchedule(session),
-    report: reportText(program, report, session),
+    shown: main && { ...violationOf(main), ...(shown === null ? {} : { steps: shown.session.position }) },
+    moments: moments.map(moment => ({
+      text: momentLine(moment),
+      span: moment.span && placed(moment.span),
+    })),
+    trace: shown && formatSchedule(shown.session),
+    report: reportText(program, report, shown),
     statements: searchedStatements(program, report.covered).map(({ span, isReached }) => ({
-      span: { ...span, file: sources.path(span.file) },
+      span: placed(span),
       isReached,
     })),
     texts: textsOf(files),
@@ -146,35 +138,10 @@ function expectedText({ scenario: { expect } }: Program): string | null {
   return expect.verdict === 'holds' ? 'holds' : `violated ${expect.properties.join(', ')}`;
 }
 
-/** The steps that led to the violation; its headline is said elsewhere. */
-function momentsOf(
-  session: Session,
-  { violation }: Finding,
-  spanOf: (span: Span | null) => Span | null,
-): Moment[] {
-  const found = session.findings().find(each => each.violation.property === violation.property);
-  if (found === undefined) return [];
-  return reasonsOf(session, found)
-    .slice(1)
-    .map(({ text, span }) => ({ text, span: spanOf(span) }));
-}
-
-/** The way to the violation if there is one, then the verdict, its figures, and what it rests on. */
-function reportText(program: Program, report: ExploreReport, session: Session | null): string {
-  const { findings, assumptions, states, transitions, depth } = report;
-  const way = session === null ? [] : [lanes(session, { columns: COLUMNS })];
-  const found = findings.map(({ violation, path }) => {
-    const steps = path === null ? 'on no way' : `in ${count(path.length)} steps`;
-    return `  ${violation.property} ${steps}: ${violation.message}`;
-  });
-  const rate = count(report.states / Math.max(report.seconds, 0.001));
-  const lines = [
-    `${program.scenario.name} on ${program.kernel}: ${report.text}`,
-    ...found,
-    `  ${count(states)} states, ${count(transitions)} transitions, depth ${count(depth)}`,
-    `  ${report.seconds.toFixed(2)} s, ${rate} states/s`,
-    ...(report.limit === null ? [] : [`  ${count(report.waiting)} states were not expanded`]),
-    ...assumptions.map(assumption => `  assumes: ${assumption}`),
-  ];
-  return `${[...way, ...lines].join('\n')}\n`;
+/** The answer, the violation as a sanitizer would report it, and what was not reached. */
+function reportText(program: Program, report: ExploreReport, shown: Shown | null): string {
+  const violation = shown === null ? [] : ['', ...sanitizerReport(shown.session, shown.found)];
+  const unreached = notReachedText(program, report.covered);
+  const rest = unreached.length === 0 ? [] : ['', 'Never reached, and so not checked:', ...unreached];
+  return `${[...answerLines(program, report, shown, COLUMNS), ...violation, ...rest].join('\n')}\n`;
 }

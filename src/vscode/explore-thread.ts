@@ -1,6 +1,6 @@
 /**
- * Explores in a worker, so that compiling, searching and explaining leave the extension host alone. The worker
- * is made when it is first needed and kept, as the models stay with it; it does one task at a time.
+ * Explores in a worker, so that compiling, searching and explaining leave the extension host alone. The
+ * worker is made when it is first needed and kept, as the models stay with it; it does one task at a time.
  */
 import type { WorkerPort } from '../base/worker-port';
 import type { JobPlace } from '../explore/client';
@@ -47,7 +47,8 @@ export class ExploreThread {
     task: ExploreTask,
     { signal, tell }: { readonly signal: AbortSignal; readonly tell: (text: string) => void },
   ): Promise<Exploration> {
-    const port = (this.#port ??= this.#begin());
+    this.#port ??= this.#begin();
+    const port = this.#port;
     let timer: NodeJS.Timeout | undefined;
     const cancel = (): void => {
       port.post({ type: 'cancel' });

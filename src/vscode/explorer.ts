@@ -188,7 +188,11 @@ async function readFiles(
   // The worker has the shipped models.
   const models = { kernels: {}, drivers: {} };
   try {
-    const { models: _, ...files } = await readLaunchFiles(editedFiles(folder), { program, models, modelsRoot });
+    const { models: _, ...files } = await readLaunchFiles(editedFiles(folder), {
+      program,
+      models,
+      modelsRoot,
+    });
     return files;
   } catch (problem) {
     return { message: problem instanceof Error ? problem.message : String(problem) };

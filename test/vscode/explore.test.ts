@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { bareKernel } from '../../bench/mmun';
 import { registerExploring } from '../../src/vscode/exploring';
 import { CancellationTokenSource, desk, TestRunRequest, Uri } from './fake-vscode';
@@ -47,30 +47,23 @@ const text = [
 let folder: string;
 let exploring: { dispose(): void };
 
+/** One worker for all, as it takes a moment to start. */
+beforeAll(() => {
+  const storage = Uri.file(mkdtempSync(join(tmpdir(), 'shootdown-storage-')));
+  exploring = registerExploring(Uri.file(process.cwd()) as never, storage as never);
+  return () => {
+    exploring.dispose();
+    rmSync(storage.fsPath, { recursive: true });
+  };
+});
+
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'shootdown-explore-'));
   const kernel = join(folder, 'models', 'bare');
   mkdirSync(kernel, { recursive: true });
   writeFileSync(join(kernel, 'kernel.mmu'), bareKernel);
-  Object.assign(desk, {
-    documents: [],
-    editor: undefined,
-    settings: { workers: 1 },
-    folder,
-    answer: () => undefined,
-    onWork: () => {},
-    pick: () => undefined,
-    shown: [],
-  });
-  desk.messages.length = desk.progress.length = desk.started.length = 0;
-  desk.diagnostics.clear();
-  const storage = Uri.file(join(folder, 'storage'));
-  exploring = registerExploring(Uri.file(process.cwd()), storage as never);
-});
-
-afterEach(() => {
-  exploring.dispose();
-  rmSync(folder, { recursive: true });
+  desk.reset(folder);
+  return () => rmSync(folder, { recursive: true });
 });
 
 const pathOf = (name = 'counter.mmu') => join(folder, name);
@@ -232,14 +225,6 @@ test('an exploration can be cancelled, also before its turn', async () => {
   expect(diagnostics()).toEqual([]);
 });
 
-test('closing the editor ends an exploration', async () => {
-  open(endless);
-  const running = explore('endless');
-  await eventually(() => desk.progress.length > 0).toBe(true);
-  exploring.dispose();
-  await running;
-});
-
 test('a limit is an incomplete verdict, and a warning', async () => {
   open(endless);
   desk.settings = { states: 1000, workers: 1, seconds: 'a while' };
@@ -317,14 +302,14 @@ const states = () =>
   desk.controller.runs.flatMap(run => run.results.map(({ test: name, state }) => `${name} ${state}`));
 
 async function runTests(kind: number): Promise<void> {
-  await desk.controller.resolveHandler?.(undefined);
+  await desk.controller.refreshHandler?.();
   const { token } = new CancellationTokenSource();
   await desk.controller.profiles.get(kind)?.handler(new TestRunRequest(), token);
 }
 
 test('scenarios that expect something are tests, as they are typed', async () => {
   const document = open();
-  await desk.controller.resolveHandler?.(undefined);
+  await desk.controller.refreshHandler?.();
   const [file] = [...desk.controller.items.values()];
   const rows = () =>
     [...(file?.children.values() ?? [])].map(({ label, description }) => [label, description]);
@@ -367,7 +352,7 @@ test('a test that could not be explored is an error, and one that changed is out
 
 test('a run that is cancelled skips what is left', async () => {
   open(endless);
-  await desk.controller.resolveHandler?.(undefined);
+  await desk.controller.refreshHandler?.();
   const source = new CancellationTokenSource();
   const running = desk.controller.profiles.get(1)?.handler(new TestRunRequest(), source.token);
   setTimeout(() => source.cancel(), 300);
@@ -401,7 +386,15 @@ test('coverage tells the statements that no interleaving reaches', async () => {
 
 test('what a command explores is shown by its test too', async () => {
   open();
-  await desk.controller.resolveHandler?.(undefined);
+  await desk.controller.refreshHandler?.();
   await explore('differs');
   expect(states()).toEqual(['differs failed']);
+});
+
+test('closing the editor ends an exploration', async () => {
+  open(endless);
+  const running = explore('endless');
+  await eventually(() => desk.progress.length > 0).toBe(true);
+  exploring.dispose();
+  await running;
 });

@@ -218,7 +218,7 @@ class TestController {
   readonly profiles = new Map<number, { handler: RunHandler; loadDetailedCoverage?: unknown }>();
   readonly runs: TestRun[] = [];
   readonly invalidated: string[] = [];
-  resolveHandler: ((item: TestItem | undefined) => Promise<void>) | undefined;
+  refreshHandler: (() => Promise<void>) | undefined;
   createRunProfile(_label: string, kind: number, handler: RunHandler) {
     const profile = { handler };
     this.profiles.set(kind, profile);
@@ -273,7 +273,7 @@ class Desk {
   folder: string | undefined;
   controller = new TestController();
   editor: { document: FakeDocument; selection: { active: Position } } | undefined;
-  shown: string[] = [];
+  readonly shown: string[] = [];
   /** Presses a button of a message; none when it returns nothing. */
   answer: (message: ShownMessage) => string | undefined = () => undefined;
   /** Told when something with a Cancel button begins. */
@@ -281,6 +281,21 @@ class Desk {
   /** Chooses from a list. */
   pick: (labels: string[]) => string | undefined = () => undefined;
   contents = new Map<string, { provideTextDocumentContent(uri: URI): string }>();
+
+  /** A new day at the desk: nothing open, nothing shown, the default settings. */
+  reset(folder: string): void {
+    this.folder = folder;
+    this.documents = [];
+    this.editor = undefined;
+    this.settings = { workers: 1 };
+    this.answer = () => undefined;
+    this.onWork = () => {};
+    this.pick = () => undefined;
+    const lists = [this.messages, this.progress, this.started, this.shown];
+    for (const list of [...lists, this.controller.runs, this.controller.invalidated]) list.length = 0;
+    this.diagnostics.clear();
+    this.controller.items.clear();
+  }
 
   open(path: string, text: string): FakeDocument {
     const uri = URI.file(path);
