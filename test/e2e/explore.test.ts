@@ -153,8 +153,8 @@ test('the Test Explorer runs scenarios; one that differs shows what was expected
     .replace('expect violated use-after-free', 'expect holds');
   writeFileSync(join(folder, 'a-wrong.mmu'), wrong);
   await showContainer(editor, 'Testing');
-  const tests = await waitForTest(/^a-wrong\.mmu/);
-  expect(tests.length).toBeGreaterThan(10);
+  await waitForTest(/^a-wrong\.mmu/);
+  await waitForTest(/^unregister-races-with-end\.mmu/);
   await pressTest(editor, file, 'Run Test');
   await waitForTest(/^start-is-too-early\.mmu \(Passed\)/);
   await pressTest(editor, 'a-wrong.mmu', 'Run Test');
