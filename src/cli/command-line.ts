@@ -119,7 +119,7 @@ function addExplore(program: Command, terminal: Terminal, end: (code: number) =>
     )
     .addOption(
       new Option('--caches <name>', 'whether fills on speculation and evictions are searched')
-        .choices(['demand', 'explicit'])
+        .choices(['search', 'explicit', 'demand'])
         .default(usualSearch.caches),
     )
     .option('--seed <number>', 'seed of the random order', parseSeed, 1)

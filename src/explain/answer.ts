@@ -3,10 +3,11 @@
  * searched, and what was not.
  */
 import { type ExploreReport, mainFinding } from '../explore/job';
-import type { CacheMode, Finding } from '../explore/search';
+import type { Finding } from '../explore/search';
 import type { Program } from '../language/program';
 import type { Finding as Found } from '../session/history';
 import type { Session } from '../session/session';
+import type { CacheMode } from '../vm/types';
 import { counterexample, findingOf } from './counterexample';
 import { notReachedCount } from './coverage';
 import { diagram } from './diagram';

@@ -4,13 +4,14 @@ import type { Program } from '../language/program';
 import type { Finding as Found } from '../session/history';
 import { followPath } from '../session/path';
 import type { Session } from '../session/session';
+import type { CacheMode } from '../vm/types';
 import { minimise } from './minimise';
 
 /** A session at the violation that a search has found; null for what never happened on any path. */
 export function counterexample(
   program: Program,
   { violation, path }: Finding,
-  caches: 'demand' | 'explicit',
+  caches: CacheMode,
 ): Session | null {
   if (path === null) return null;
   return followPath(program, minimise(program, { violation, path }, { caches }), caches);

@@ -8,7 +8,7 @@
  */
 import type { PathStep } from '../explore/search';
 import type { Program } from '../language/program';
-import type { Violation } from '../vm/types';
+import type { CacheMode, Violation } from '../vm/types';
 import { Vm } from '../vm/vm';
 
 /** How much is tried: steps of the vm. About a second. */
@@ -23,7 +23,7 @@ export interface Counterexample {
 /** How a path is made shorter. */
 export interface MinimiseOptions {
   /** The caches that the path was found with. */
-  readonly caches: 'demand' | 'explicit';
+  readonly caches: CacheMode;
   /** Steps of the vm that may be made; there is a default. */
   readonly effort?: number;
 }
@@ -34,7 +34,7 @@ export function minimise(
   { violation, path }: Counterexample,
   { caches, effort = EFFORT }: MinimiseOptions,
 ): readonly PathStep[] {
-  const player = new Player(new Vm(program, caches === 'explicit'), violation, effort);
+  const player = new Player(new Vm(program, caches === 'demand' ? 'demand' : 'explicit'), violation, effort);
   const start = player.play(path);
   // Not even the path itself leads there: it was found by something that is only known to the search.
   if (start === null) return path;

@@ -26,6 +26,8 @@ interface Place {
   readonly waits: Waits;
   thread: number;
   choice: number;
+  /** Choices that the thread's step is known to offer. */
+  choices: number;
   successors: number;
 }
 
@@ -80,13 +82,16 @@ export class DepthFirst implements Search {
       vm.words.undo(place.mark);
       place.thread++;
       place.choice = 0;
+      place.choices = 1;
       return;
     }
     if (thread !== vm.cachesThread) place.successors++;
     progress.transitions++;
-    const isLastChoice = choice + 1 >= stepper.choices;
+    place.choices = Math.max(place.choices, stepper.choices);
+    const isLastChoice = choice + 1 >= place.choices;
     place.thread = isLastChoice ? thread + 1 : thread;
     place.choice = isLastChoice ? 0 : choice + 1;
+    if (isLastChoice) place.choices = 1;
     const step = { thread, choice };
     if (stepper.violations.length > 0) progress.keep(stepper.violations, () => this.path(step));
     if (stepper.limit !== null) progress.cut(stepper.limit);
@@ -113,7 +118,7 @@ export class DepthFirst implements Search {
       return false;
     }
     const mark = this.vm.words.mark();
-    places.push({ mark, waits: new Waits(), thread: 0, choice: 0, successors: 0 });
+    places.push({ mark, waits: new Waits(), thread: 0, choice: 0, choices: 1, successors: 0 });
     progress.depth = Math.max(progress.depth, places.length - 1);
     progress.waiting = places.length;
     if (progress.witnessed.length > 0) progress.witness();

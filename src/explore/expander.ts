@@ -67,7 +67,7 @@ export class Expander {
       const status = stepper.step(thread, choice);
       if (status === 'stepped') {
         successors++;
-        choices = stepper.choices;
+        choices = Math.max(choices, stepper.choices);
         progress.transitions++;
         if (stepper.violations.length > 0)
           progress.keep(stepper.violations, () => to.path({ thread, choice }));

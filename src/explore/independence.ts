@@ -40,7 +40,7 @@ export class Independence {
 
   constructor(private readonly vm: Vm) {
     const { program } = vm;
-    const threads = vm.explores ? vm.threads : vm.threads.slice(0, vm.cachesThread);
+    const threads = vm.mode !== 'demand' ? vm.threads : vm.threads.slice(0, vm.cachesThread);
     const analysis = new Analysis(program);
     this.functions = Object.values(program.functions).map(fn => analysis.of(fn));
     this.idle = threads.map(thread => analysis.masks(analysis.idle(thread)));

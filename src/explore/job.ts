@@ -24,7 +24,7 @@ export type JobOptions = Omit<SearchOptions, 'clock'>;
 export const usualSearch: Omit<JobOptions, 'limits'> = {
   order: 'breadth',
   reductions: { local: true, guarded: true, deadLocals: true, independent: true },
-  caches: 'demand',
+  caches: 'search',
   seed: 1,
   all: false,
 };

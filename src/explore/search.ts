@@ -6,9 +6,10 @@
  */
 import type { Program } from '../language/program';
 import { type PropertyId, propertyIds } from '../language/properties';
-import type { Violation } from '../vm/types';
+import type { CacheMode, Violation } from '../vm/types';
 import { Vm } from '../vm/vm';
 import type { BreadthFirst } from './breadth-first';
+import { concretise } from './concretise';
 import type { Reductions } from './movers';
 import { Stepper } from './stepper';
 
@@ -25,12 +26,6 @@ export interface SearchLimits {
 /** In which order states are looked at. */
 export type SearchOrder = 'breadth' | 'depth' | 'random';
 
-/**
- * What caches do in a search: `demand`: they fill when an access asks them to, and evict when they are full;
- * `explicit`: their thread is searched as well, so that they fill and evict whenever they can.
- */
-export type CacheMode = 'demand' | 'explicit';
-
 /** How a search is made. */
 export interface SearchOptions {
   readonly order: SearchOrder;
@@ -44,6 +39,9 @@ export interface SearchOptions {
   /** Seconds since some moment; handed in, because nothing here reads a clock. */
   readonly clock: () => number;
 }
+
+/** Paths to violations of one property that are tried on real caches. */
+const REPLAYS_MAX = 20;
 
 /** One step of a path. */
 export interface PathStep {
@@ -86,6 +84,8 @@ export class Progress {
   /** Nothing is left to be looked at, but for what lies beyond a limit. */
   complete = false;
   readonly findings: Finding[] = [];
+  /** Properties of which a violation was found that real caches did not show, and how often. */
+  readonly unshown = new Map<PropertyId, number>();
   /** Which `sometimes` held in some state. */
   readonly witnessed: boolean[];
   private readonly wanted: ReadonlySet<PropertyId> | null;
@@ -95,6 +95,8 @@ export class Progress {
   constructor(
     readonly vm: Vm,
     readonly options: SearchOptions,
+    /** Whether somebody else makes findings again with real caches. */
+    private readonly isPart = false,
   ) {
     const { scenario, kernel } = vm.program;
     this.witnessed = vm.claims.sometimes.map(() => false);
@@ -110,8 +112,24 @@ export class Progress {
     for (const violation of violations) {
       if (this.unwatched.has(violation.property)) continue;
       if (this.findings.some(found => found.violation.property === violation.property)) continue;
-      this.findings.push({ violation, path: path() });
+      const finding = this.shown(violation, path());
+      if (finding !== null) this.findings.push(finding);
     }
+  }
+
+  /**
+   * A finding as the machine shows it. With the caches of a search the path is made again with real ones: if
+   * that does not show the violation, the search is wrong somewhere, and must not be believed.
+   */
+  private shown(violation: Violation, path: readonly PathStep[]): Finding | null {
+    if (this.options.caches !== 'search' || this.isPart) return { violation, path };
+    const { property } = violation;
+    const failures = this.unshown.get(property) ?? 0;
+    if (failures >= REPLAYS_MAX) return null;
+    const concrete = concretise(this.vm.program, path, violation);
+    if (concrete === null) this.unshown.set(property, failures + 1);
+    else this.unshown.delete(property);
+    return concrete;
   }
 
   /** Judges a state of which every step was tried: `successors` could be made, less those of caches. */
@@ -186,12 +204,12 @@ export class Waits {
 
 /** A vm for a search. */
 export function vmFor(program: Program, caches: CacheMode): Vm {
-  return new Vm(program, caches === 'explicit');
+  return new Vm(program, caches);
 }
 
 /** How many threads a search looks at: the caches are the last. */
 export function threadsOf(vm: Vm, caches: CacheMode): number {
-  return caches === 'explicit' ? vm.threads.length : vm.cachesThread;
+  return caches === 'demand' ? vm.cachesThread : vm.threads.length;
 }
 
 /** Turns the steps of a search into single steps of the vm, by making them again. */

@@ -87,7 +87,7 @@ export class Shard implements Searcher, Expansion {
 
   constructor(private readonly setup: ShardSetup) {
     this.expander = new Expander(setup.program, setup.options);
-    this.progress = new Progress(this.expander.vm, { ...setup.options, clock: () => 0 });
+    this.progress = new Progress(this.expander.vm, { ...setup.options, clock: () => 0 }, true);
     this.frontier = new Frontier(this.expander.vm.words);
     this.hashes = Array.from({ length: setup.count }, () => new Numbers());
     const { visited } = setup;

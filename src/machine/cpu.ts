@@ -10,6 +10,7 @@ import { EntryCache } from './cache';
 import { type Frames, pieceFrame } from './frames';
 import type { Agent } from './observer';
 import { D, levelOf, MARK, rootFrame, rootWord, U, VALID, W, WRITE_REQUEST } from './register-bits';
+import type { SearchAccess } from './search-access';
 import { WALK_WORDS, type Walker, type WalkPort } from './walk';
 import type { Wires } from './wires';
 
@@ -60,7 +61,9 @@ export class Cpu {
 
   /** Loads CR3: empties both caches but for global leaves. */
   loadCr3(root: number): void {
+    this.wires.searched?.mayHold.rootLoading(root);
     this.wires.words.put(this.root, rootWord(root, this.frames.isFree(root)));
+    this.wires.searched?.mayHold.flush(this.index);
     this.wires.sink?.({ type: 'cr3', cpu: this.index, root });
     this.abandonWalk();
     this.tlb.dropAll(true, 'flush');
@@ -72,6 +75,7 @@ export class Cpu {
     const tag = this.rootTag();
     this.wires.sink?.({ type: 'flush-tlb', cpu: this.index, address });
     this.walker.restart(this.walk);
+    this.wires.searched?.mayHold.invlpg(this.index, lowWord(address), highWord(address));
     this.tlb.dropCovering(tag, lowWord(address), highWord(address), 'leaves', 'invlpg');
     this.psc.dropTag(tag, 'invlpg');
   }
@@ -80,6 +84,7 @@ export class Cpu {
   flush(): void {
     this.wires.sink?.({ type: 'flush-tlb', cpu: this.index, address: null });
     this.walker.restart(this.walk);
+    this.wires.searched?.mayHold.flush(this.index);
     this.tlb.dropAll(false, 'flush');
     this.psc.dropAll(false, 'flush');
   }
@@ -100,18 +105,16 @@ export class Cpu {
       if (header !== 0) this.abandonWalk();
       this.wires.hooks.issued(this.agent, 0, address, write);
     }
+    const { searched } = this.wires;
+    if (searched !== undefined) return this.choose(searched, address, write, value, isUnderWay);
     if (!isUnderWay || levelOf(header) === 0) {
       const slot = this.tlb.findLeaf(this.rootTag(), low, high, write ? U | W | D : U);
       if (slot >= 0) {
         if (isUnderWay) this.abandonWalk();
-        this.complete(slot, address, low, high, write, value);
+        this.complete(this.tlb.flags(slot), this.tlb.frame(slot), address, write, value);
         return 'done';
       }
-      if (!isUnderWay) {
-        words.put(this.walk, VALID | (write ? WRITE_REQUEST : 0));
-        words.put(this.walk + 1, low);
-        words.put(this.walk + 2, high);
-      }
+      if (!isUnderWay) this.begin(low, high, write);
     }
     const result = this.walker.step(this.port, this.walk, 0, this.rootTag(), this.rootRegister(), write);
     if (result === 'leaf') this.walker.restart(this.walk);
@@ -149,16 +152,43 @@ export class Cpu {
     return ((header & WRITE_REQUEST) !== 0) === write;
   }
 
-  private complete(
-    slot: number,
+  private begin(low: number, high: number, write: boolean): void {
+    const { words } = this.wires;
+    words.put(this.walk, VALID | (write ? WRITE_REQUEST : 0));
+    words.put(this.walk + 1, low);
+    words.put(this.walk + 2, high);
+  }
+
+  /** One step of an access with the caches of a search: one of all that it can come to. */
+  private choose(
+    searched: SearchAccess,
     address: number,
-    low: number,
-    high: number,
     write: boolean,
     value: number,
-  ): void {
-    const flags = this.tlb.flags(slot);
-    const frame = pieceFrame(this.tlb.frame(slot), low, high, levelOf(flags));
+    isUnderWay: boolean,
+  ): Outcome {
+    const [low, high] = [lowWord(address), highWord(address)];
+    const space = searched.mayHold.cpuSpace(this.index);
+    const possibility = searched.choose(space, low, high, write, !isUnderWay);
+    if (possibility.kind === 'hit') {
+      if (isUnderWay) this.abandonWalk();
+      this.complete(possibility.copy.flags, possibility.copy.frame, address, write, value);
+      return 'done';
+    }
+    if (possibility.kind === 'read') {
+      const result = searched.take(space, possibility, low, high, write);
+      if (result === 'absent' || result === 'denied') {
+        searched.mayHold.faulted(this.index, low, high);
+        return this.fault(low, high, result === 'denied');
+      }
+    }
+    this.begin(low, high, write);
+    return 'more';
+  }
+
+  private complete(flags: number, first: number, address: number, write: boolean, value: number): void {
+    const low = lowWord(address);
+    const frame = pieceFrame(first, low, highWord(address), levelOf(flags));
     const word = wordOf(low);
     if (write) this.frames.write(frame, word, value);
     else this.value = this.frames.read(frame, word);

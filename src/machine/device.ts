@@ -105,7 +105,11 @@ export class Device {
   /** Writes the PASID table entry; -1 clears it. Invalidates nothing. */
   setRoot(pasid: number, root: number): void {
     if (pasid < 0 || PASIDS <= pasid) return;
+    const { searched } = this.wires;
+    searched?.mayHold.rootLoading(root);
+    searched?.mayHold.rootChanging(this, pasid);
     this.wires.words.put(this.pasidTable + pasid, rootWord(root, this.frames.isFree(root)));
+    searched?.mayHold.rootChanged();
     this.wires.sink?.({ type: 'gcr3', device: this.index, pasid, root: root < 0 ? null : root });
   }
 
@@ -145,6 +149,7 @@ export class Device {
   /** INVALIDATE_IOTLB_PAGES arrives: copies are dropped at once, the completion follows when it may. */
   invalidate(pasid: number, low: number, high: number, all: boolean): void {
     if (!this.hasAts()) return;
+    this.wires.searched?.mayHold.atcInvalidated(this, pasid, low, high, all);
     if (all) this.atc.dropTag(this.tag(pasid), 'command');
     else this.atc.dropCovering(this.tag(pasid), low, high, 'leaves', 'command');
     for (const program of this.programs) program.atcInvalidated(pasid, low, high, all);

@@ -23,7 +23,8 @@ import type { Layout } from '../base/layout';
 import type { Outcome } from './cpu';
 import type { Device } from './device';
 import { type Frames, pieceFrame, spans } from './frames';
-import { D, GATHERED, LEAF, LEVEL_MASK, levelOf, MARK, W, WRITE_REQUEST } from './register-bits';
+import { D, GATHERED, LEAF, LEVEL_MASK, levelOf, MARK, NX, U, W, WRITE_REQUEST } from './register-bits';
+import type { SearchAccess } from './search-access';
 import { WALK_WORDS, type Walker, type WalkResult } from './walk';
 import type { Wires } from './wires';
 
@@ -55,6 +56,8 @@ const TAG_MASK = 511;
 const PASID_SHIFT = 9;
 const PASID_MASK = 4095;
 const REFAULT_SHIFT = 21;
+/** What a DMA in flight does not ask for any more. */
+const RIGHTS = W | U | NX;
 /** Highest limit of re-faults that the register can count up to. */
 const REFAULTS_MAX = 1000;
 
@@ -96,13 +99,15 @@ export class Dma {
    * only.
    */
   step(pasid: number, address: number, write: boolean, value: number): Outcome {
-    if (this.stage() === IDLE) this.issue(pasid, address, write);
+    const isIssued = this.stage() === IDLE;
+    if (isIssued) this.issue(pasid, address, write);
     switch (this.stage()) {
       case LOOKUP:
         if (this.device.hasFailed()) return this.abort();
         // After an answer the device asks anew: what was not allowed before may be now.
         if ((this.header() & ANSWERED) !== 0)
           this.wires.hooks.issued(this.device.agent, this.pasid(), this.address(), this.isWrite());
+        if (this.wires.searched !== undefined) return this.choose(this.wires.searched, isIssued);
         return this.device.hasAts() ? this.lookUpAtc() : this.lookUpIotlb();
       case FLIGHT:
         return this.access(value);
@@ -289,6 +294,25 @@ export class Dma {
     this.wires.hooks.issued(this.device.agent, pasid, address, write);
   }
 
+  /**
+   * One step of a lookup with the caches of a search: one of all that it can come to. A translation request
+   * is made and answered in one step, as what may come between changes nothing for the device.
+   */
+  private choose(searched: SearchAccess, isIssued: boolean): Outcome {
+    const [low, high, write] = [this.low(), this.high(), this.isWrite()];
+    const space = searched.mayHold.deviceSpace(this.device, this.pasid());
+    const possibility = searched.choose(space, low, high, write, isIssued);
+    if (possibility.kind === 'wait') return 'more';
+    if (possibility.kind === 'hit')
+      return this.takeOff(possibility.copy.flags & ~RIGHTS, possibility.copy.frame);
+    const result = searched.take(space, possibility, low, high, write);
+    if (result === 'more' || (result === 'leaf' && this.device.hasAts())) return 'more';
+    if (result === 'leaf') return this.takeOff(searched.flags & ~RIGHTS, searched.frame);
+    if (!this.device.hasAts()) return this.abort();
+    this.untranslated(this.header() & (WRITE_REQUEST | ANSWERED));
+    return 'more';
+  }
+
   private lookUpAtc(): Outcome {
     const cache = this.device.atc;
     const slot = cache.findLeaf(this.tag(), this.low(), this.high(), this.isWrite() ? W : 0);
@@ -361,9 +385,13 @@ export class Dma {
       this.put(kept | LOOKUP);
       return 'done';
     }
-    this.put(kept | UNTRANSLATED);
-    if ((header & ANSWERED) !== 0) this.countRefault();
+    this.untranslated(kept);
     return 'done';
+  }
+
+  private untranslated(kept: number): void {
+    this.put(kept | UNTRANSLATED);
+    if ((kept & ANSWERED) !== 0) this.countRefault();
   }
 
   private countRefault(): void {

@@ -1,15 +1,16 @@
 /**
  * Physical memory: frames of 512 words, free, data or page table, and the allocator that hands them out.
  *
- * Fixed words: the lowest free frame, the number of huge leaves in all tables, one bit per frame in use, and
- * per frame its kind (0 free, 1 data, level + 1 for a table) with the number of entries that refer to it. All
- * of them follow from the contents, so equal contents give equal states. Counting references
- * makes the free of a frame that nothing maps cheap: only a frame that is still mapped has its entries
- * searched for and marked.
+ * Fixed words: the lowest free frame, the number of huge leaves in all tables, the number of entries that
+ * walks do not take silently (with the caches of a search), one bit per frame in use, and per frame its kind
+ * (0 free, 1 data, level + 1 for a table) with the number of entries that refer to it. All of them
+ * follow from the contents, so equal contents give equal states; but for one word that says whether tables
+ * were ever written or linked in ways of which no such count is kept. Counting references makes the free of
+ * a frame that nothing maps cheap: only a frame that is still mapped has its entries searched for and marked.
  *
  * A word of a free frame is stored XOR `POISON`, so that a freed frame needs no writing to read as poison.
  */
-import { pieceOf } from '../base/address';
+import { pieceOf, slotOf } from '../base/address';
 import { assert } from '../base/assert';
 import type { Layout } from '../base/layout';
 import { FRAME_WORDS } from '../base/words';
@@ -34,6 +35,8 @@ export class Frames {
   private readonly wires: Wires;
   private readonly lowest: number;
   private readonly huge: number;
+  private readonly odd: number;
+  private readonly wild: number;
   private readonly used: number;
   private readonly meta: number;
 
@@ -43,6 +46,8 @@ export class Frames {
     this.count = count;
     this.lowest = layout.reserve(1);
     this.huge = layout.reserve(1);
+    this.odd = layout.reserve(1);
+    this.wild = layout.reserve(1);
     this.used = layout.reserve(Math.ceil(count / 32));
     this.meta = layout.reserve(count);
   }
@@ -107,14 +112,44 @@ export class Frames {
     return this.state(frame) === FREE ? word ^ POISON : word;
   }
 
+  /** The entry that a walk reads for an address in a table at `level`. */
+  readAt(frame: number, low: number, high: number, level: number): number {
+    return this.read(frame, slotOf(low, high, level));
+  }
+
   /** Stores a word of any frame; beyond memory nothing happens. Used by data accesses and for A and D. */
   write(frame: number, slot: number, value: number): void {
+    if (this.wires.watch !== undefined && this.state(frame) > DATA) this.wires.words.put(this.wild, 1);
+    this.writeEntry(frame, slot, value);
+  }
+
+  /** The same for what is known to be an entry. */
+  writeEntry(frame: number, slot: number, value: number): void {
     if (!this.exists(frame)) return;
-    const words = this.wires.words;
+    const { words, watch } = this.wires;
     const index = words.frameIndex(frame, slot);
     const state = this.state(frame);
-    if (state > DATA) this.replace(words.get(index), value);
-    words.put(index, state === FREE ? value ^ POISON : value);
+    if (state <= DATA) {
+      words.put(index, state === FREE ? value ^ POISON : value);
+      return;
+    }
+    const old = words.get(index);
+    if (old === value) return;
+    watch?.entryChanging(frame, slot, old, value);
+    this.replace(old, value);
+    words.put(index, value);
+    watch?.entryChanged();
+  }
+
+  /** Notes that walks take a frame for a table of `level`, which it may not be. */
+  takeForTable(frame: number, level: number): void {
+    if (this.wires.watch !== undefined && this.level(frame) !== level) this.wires.words.put(this.wild, 1);
+  }
+
+  /** Whether there may be entries that a walk does not take silently: A is clear, or they dangle. */
+  isOdd(): boolean {
+    const { words } = this.wires;
+    return words.get(this.odd) !== 0 || words.get(this.wild) !== 0;
   }
 
   /**
@@ -125,7 +160,10 @@ export class Frames {
     const old = this.read(frame, slot);
     const stored = this.isDangling(value) ? value | PTE.DANGLING : value & ~PTE.DANGLING;
     this.wires.hooks.entryStoring(frame, slot, old, stored);
-    this.write(frame, slot, stored);
+    const level = this.level(frame);
+    const isPointer = (stored & PTE.P) !== 0 && level > 1 && ((stored & PTE.PS) === 0 || level > 3);
+    if (isPointer) this.takeForTable(pteFrame(stored), level - 1);
+    this.writeEntry(frame, slot, stored);
     this.wires.sink?.({ type: 'store-entry', frame, slot, old, value: stored });
   }
 
@@ -231,10 +269,15 @@ export class Frames {
 
   /** Keeps the counts of references when an entry of a table changes. */
   private replace(old: number, value: number): void {
+    if (this.wires.watch !== undefined) this.countOdd((isOdd(value) ? 1 : 0) - (isOdd(old) ? 1 : 0));
     const counted = PTE.P | PTE.PROTNONE | PTE.PS | (FRAME_MAX << 12);
     if (((old ^ value) & counted) === 0) return;
     this.countEntry(old, -1);
     this.countEntry(value, 1);
+  }
+
+  private countOdd(change: number): void {
+    if (change !== 0) this.wires.words.put(this.odd, this.wires.words.get(this.odd) + change);
   }
 
   private countEntry(value: number, change: number): void {
@@ -259,10 +302,16 @@ export class Frames {
         const value = page[slot] ?? 0;
         if (!pteMapped(value) || !refersTo(value, level, frame)) continue;
         if (pteFrame(value) === frame) left--;
-        words.put(base + slot, value | PTE.DANGLING);
+        const marked = value | PTE.DANGLING;
+        if (this.wires.watch !== undefined && isOdd(marked) && !isOdd(value)) this.countOdd(1);
+        words.put(base + slot, marked);
       }
     }
   }
+}
+
+function isOdd(value: number): boolean {
+  return (value & PTE.P) !== 0 && (value & (PTE.A | PTE.DANGLING)) !== PTE.A;
 }
 
 function refersTo(value: number, level: number, frame: number): boolean {

@@ -269,6 +269,7 @@ export class Iommu {
     const all = (word & ALL) !== 0;
     const pde = (word & PDE) !== 0;
     const tag = device.tag(pasid);
+    this.wires.searched?.mayHold.iommuInvalidated(device, pasid, low, high, all, pde);
     if (all) this.iotlb.dropTag(tag, 'command');
     else this.iotlb.dropCovering(tag, low, high, 'leaves', 'command');
     if (pde && all) this.walkCache.dropTag(tag, 'command');

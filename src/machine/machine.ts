@@ -17,10 +17,12 @@ import { Cpu, type Outcome } from './cpu';
 import { Device } from './device';
 import type { Dma, DmaStage } from './dma';
 import { X86_64 } from './entry-format';
-import { Frames } from './frames';
+import { Frames, TABLE } from './frames';
 import { type Command, type FaultRecord, Iommu, type PageRequest } from './iommu';
-import type { CacheKind, MachineEvent, MachineHooks } from './observer';
+import { MayHold } from './may-hold';
+import type { CacheKind, MachineEvent, MachineHooks, SearchHooks } from './observer';
 import { rootFrame } from './register-bits';
+import { SearchAccess } from './search-access';
 import { type CacheAction, evictionsOf, Speculation } from './speculation';
 import { type Backing, Walker } from './walk';
 import { Wires } from './wires';
@@ -30,6 +32,8 @@ export interface MachineSizes {
   readonly threads: number;
   /** Device index of each device program. */
   readonly programs: readonly number[];
+  /** Whoever searches with what caches may hold, instead of with what they do hold. */
+  readonly search?: SearchHooks | undefined;
 }
 
 /** A DMA that is translated and not yet done. */
@@ -90,10 +94,20 @@ export class Machine {
       { length: config.cpus },
       (_, index) => new Cpu(this.wires, layout, this.frames, this.walker, index, config),
     );
+    const mayHold =
+      sizes.search === undefined
+        ? undefined
+        : new MayHold(this.wires, layout, this.frames, format, config, sizes.search);
     this.iommus = config.iommus.map((iommu, index) => new Iommu(this.wires, layout, index, iommu));
     this.devices = this.makeDevices(sizes, layout);
     for (const iommu of this.iommus) iommu.devices = this.devices.filter(device => device.iommu === iommu);
     this.speculation = new Speculation(this.frames, this.walker, format, this.cpus, this.devices);
+    if (mayHold !== undefined) {
+      mayHold.cpus = this.cpus;
+      mayHold.devices = this.devices;
+      this.wires.watch = mayHold;
+      this.wires.searched = new SearchAccess(this.wires, mayHold);
+    }
     const programs = this.devices.flatMap(device => device.programs);
     this.programs = programs.sort((a, b) => a.program - b.program);
     assert(
@@ -155,10 +169,13 @@ export class Machine {
   /** Returns a frame to the allocator and marks every copy of a translation or pointer to it. */
   freeFrame(frame: number): void {
     this.wires.hooks.frameFreeing(frame);
+    const mayHold = this.wires.searched?.mayHold;
+    if (this.frames.kind(frame) === TABLE) mayHold?.tableFreeing(frame);
     if (!this.frames.free(frame)) return;
     for (const cpu of this.cpus) cpu.markFrame(frame);
     for (const iommu of this.iommus) iommu.markFrame(frame);
     for (const device of this.devices) device.markFrame(frame);
+    mayHold?.markFrame(frame);
   }
 
   /** `FREE`, `DATA` or `TABLE`. */
@@ -388,10 +405,30 @@ export class Machine {
     this.wires.sortsCaches = true;
   }
 
+  /** Flags (register-bits.ts) of an entry of a cache. */
+  flagsIn(cache: CacheKind, owner: number, slot: number): number {
+    const found = this.caches.find(candidate => candidate.kind === cache && candidate.owner === owner);
+    return found?.flags(slot) ?? 0;
+  }
+
   /** A cache drops an entry on its own. */
   evict(cache: CacheKind, owner: number, slot: number): void {
     const held = this.caches.find(candidate => candidate.kind === cache && candidate.owner === owner);
     if (held !== undefined && slot < held.count()) held.remove(slot, 'eviction');
+  }
+
+  /** Accesses with the caches of a search; undefined where caches are concrete. */
+  get searched(): SearchAccess | undefined {
+    return this.wires.searched;
+  }
+
+  /** Every leaf for an address that a cache holds, or may hold in a search. */
+  leavesAt(address: number): CachedCopy[] {
+    const { searched } = this.wires;
+    if (searched !== undefined) return searched.leavesAt(address);
+    return this.copies().filter(
+      copy => copy.leaf && copy.address <= address && address < copy.address + copy.size,
+    );
   }
 
   /** Every cached translation and pointer. */

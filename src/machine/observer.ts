@@ -52,6 +52,18 @@ export interface CommandFields {
   readonly thread: number;
 }
 
+/** What the machine asks whoever searches it. */
+export interface SearchHooks {
+  /** The number of one of `count` choices. */
+  choose(count: number): number;
+  /** Whether the access issued in this step is judged by what was allowed when it was issued. */
+  isIssueJudged(): boolean;
+  /** Whether any walk of a device for this PASID is a finding. */
+  isReleased(device: number, pasid: number): boolean;
+  /** Says that something could not be taken into account. */
+  limit(text: string): void;
+}
+
 /** What happened in the machine, for traces, explanations and the timeline. */
 export type MachineEvent =
   | {

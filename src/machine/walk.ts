@@ -191,8 +191,8 @@ export function rootRights(register: number): number {
   return W | U | ((register & 1) !== 0 ? MARK : 0);
 }
 
-/** Rights are granted only where every level grants them; marks and NX add up. */
-function gather(gathered: number, value: number): number {
+/** Rights on from an entry: granted only where every level grants them; marks and NX add up. */
+export function gather(gathered: number, value: number): number {
   let rights = gathered;
   if ((value & PTE.W) === 0) rights &= ~W;
   if ((value & PTE.U) === 0) rights &= ~U;

@@ -1,6 +1,7 @@
 /** Sessions that follow a path found elsewhere, step for step. */
 import type { Program } from '../language/program';
 import type { Scheduler } from '../vm/schedule';
+import type { CacheMode } from '../vm/types';
 import { Session } from './session';
 
 /** One step of a path: who, and which of the choices that the step offers. */
@@ -13,7 +14,7 @@ interface PathStep {
 export function followPath(
   program: Program,
   path: readonly PathStep[],
-  caches: 'demand' | 'explicit' = 'demand',
+  caches: CacheMode = 'demand',
 ): Session {
   const scheduler: Scheduler = {
     initial: 0,
@@ -27,7 +28,7 @@ export function followPath(
     schedule: 'replay',
     replay: scheduler,
     stepsMax: path.length + 1,
-    explores: caches === 'explicit',
+    explores: caches !== 'demand',
   });
   for (const _ of path) session.forward();
   // Where nothing can go on, the session says what is wrong with that.

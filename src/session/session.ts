@@ -78,7 +78,7 @@ export class Session {
     readonly program: Program,
     readonly options: SessionOptions = {},
   ) {
-    this.vm = new Vm(program, options.explores ?? false);
+    this.vm = new Vm(program, options.explores ? 'explicit' : 'demand');
     this.schedule =
       options.schedule ?? (options.replay || program.scenario.replay.length > 0 ? 'replay' : 'fair');
     this.scheduler = schedulerOf(program, this.schedule, options);

@@ -4,6 +4,7 @@
  * Nobody waits for it, and it keeps nobody from being at rest: real caches need not do any of this. `fair`
  * and replays make none of its steps by themselves.
  */
+import type { SearchAccess } from '../machine/search-access';
 import type { CacheAction } from '../machine/speculation';
 import { addressText } from './format';
 import type { StepResult } from './types';
@@ -24,6 +25,7 @@ export class Caches {
   /** One action: the choice says which. */
   step(): StepResult['status'] {
     const { vm } = this;
+    if (vm.machine.searched !== undefined) return this.speculate(vm.machine.searched);
     const actions = this.actions();
     if (actions.length === 0) {
       vm.block('have nothing to fill or to drop', [], true);
@@ -47,6 +49,19 @@ export class Caches {
     this.known = [...wanted, ...vm.machine.evictions()];
     this.knownFor.set(this.hash);
     return this.known;
+  }
+
+  /** With the caches of a search all is implied but for reads that somebody notices. */
+  private speculate(searched: SearchAccess): StepResult['status'] {
+    const { vm } = this;
+    const reads = searched.speculative();
+    const read = reads[reads.length === 0 ? 0 : vm.choose(reads.length, null)];
+    if (read === undefined) {
+      vm.block('have nothing to read that would be noticed', [], true);
+      return 'blocked';
+    }
+    searched.speculate(read);
+    return 'stepped';
   }
 
   private isFinding({ walk, pasid }: CacheAction): boolean {

@@ -1,3 +1,10 @@
+/**
+ * What caches do: `demand`: they fill when an access asks them to, and evict when they are full; `explicit`:
+ * the same, and every fill and eviction of their own is a choice of the thread `caches`; `search`: they are
+ * unlimited, and what they may hold counts, with fills and evictions implied.
+ */
+export type CacheMode = 'demand' | 'explicit' | 'search';
+
 /** What the vm shows to those who drive it: threads, frames, steps, violations, events. */
 import type { Span } from '../base/span';
 import type { FunctionCode } from '../language/program';

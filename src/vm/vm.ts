@@ -14,6 +14,7 @@ import type { PropertyId } from '../language/properties';
 import { type Thread, threadsOf } from '../language/threads';
 import { devicesOf } from '../machine/config';
 import { Machine } from '../machine/machine';
+import type { SearchHooks } from '../machine/observer';
 import { agentNote, agentStep } from './agents';
 import { Caches } from './caches';
 import { Claims } from './claims';
@@ -24,7 +25,7 @@ import { layOut, type StateLayout, THREAD } from './layout';
 import { placeOfSlot } from './monitors/address-spaces';
 import { Monitors } from './monitors/monitors';
 import * as stack from './stack';
-import type { Blocked, Frame, StepResult, Violation, VmEvent } from './types';
+import type { Blocked, CacheMode, Frame, StepResult, Violation, VmEvent } from './types';
 
 /** Instructions an atomic block may take, and steps the set-up of a scenario. */
 const JOINED_MAX = 10_000;
@@ -86,12 +87,12 @@ export class Vm {
   private judging = false;
 
   /**
-   * With `explores`, every step of the caches counts: their entries are kept sorted, so that fills in another
+   * With `explicit` caches every step of them counts: their entries are kept sorted, so that fills in another
    * order give the same state, and what cannot be offered is a limit.
    */
   constructor(
     readonly program: Program,
-    readonly explores = false,
+    readonly mode: CacheMode = 'demand',
   ) {
     const layout = new Layout();
     const { scenario } = program;
@@ -99,7 +100,11 @@ export class Vm {
     const devices = devicesOf(scenario.machine).map(({ name }) => name);
     this.machine = new Machine(
       scenario.machine,
-      { threads: this.threads.length, programs: scenario.devices.map(run => devices.indexOf(run.device)) },
+      {
+        threads: this.threads.length,
+        programs: scenario.devices.map(run => devices.indexOf(run.device)),
+        search: mode === 'search' ? this.searchHooks() : undefined,
+      },
       layout,
     );
     this.layout = layOut(program, this.threads, layout);
@@ -110,7 +115,7 @@ export class Vm {
     }
     this.words = new Words(layout.size, scenario.machine.frames);
     this.machine.attach(this.words, this.monitors);
-    if (explores) this.machine.sortCaches();
+    if (mode === 'explicit') this.machine.sortCaches();
     const functions = Object.values(program.functions);
     this.functionIndex = new Map(functions.map((fn, index) => [fn.key, index]));
     this.functions = functions.map((fn, index) => ({
@@ -186,6 +191,11 @@ export class Vm {
       .map(({ id }) => id);
   }
 
+  /** Whether what caches do on their own are steps of a search. */
+  get explores(): boolean {
+    return this.mode === 'explicit';
+  }
+
   /** The thread of what caches do on their own. */
   get cachesThread(): number {
     return this.threads.length - 1;
@@ -258,16 +268,33 @@ export class Vm {
     this.why = { text, waitsFor, idle };
   }
 
-  /** Declares how many choices this step offers; returns the one to take. */
+  /**
+   * Declares how many choices this step offers; returns the one to take. Where one step chooses several
+   * times, its number stands for all of them, the first in the lowest place; some then mean the same.
+   */
   choose(count: number, names: readonly string[] | null): number {
-    this.choices = count;
-    this.choiceNames = names;
-    return Math.min(this.choice, count - 1);
+    const taken = this.choice % count;
+    this.choice = Math.floor(this.choice / count);
+    this.choiceNames = this.choices === 1 ? names : null;
+    this.choices *= count;
+    return taken;
   }
 
   /** Word index of a thread's region. */
   threadBase(thread: number): number {
     return defined(this.layout.threads[thread], 'threadBase: the thread');
+  }
+
+  /** What the machine asks when caches are those of a search. */
+  private searchHooks(): SearchHooks {
+    return {
+      choose: count => this.choose(count, null),
+      isIssueJudged: () => this.words.get(this.threadBase(this.thread) + THREAD.illegal) !== 0,
+      isReleased: (device, pasid) => this.monitors.isReleased({ kind: 'device', index: device }, pasid),
+      limit: text => {
+        this.limit ??= text;
+      },
+    };
   }
 
   /** Tries a step and takes it back; `why` and `choices` tell about it. */
@@ -330,6 +357,7 @@ export class Vm {
       if (global.initial !== 0) this.words.put(this.globalAt(global.name), global.initial);
     }
     this.setUp();
+    this.machine.searched?.mayHold.forget();
     this.words.put(this.layout.failures, this.program.scenario.machine.failingAllocations);
     for (const thread of this.threads) {
       const passes = thread.kind === 'daemon' ? this.program.daemons[thread.index]?.passes : null;

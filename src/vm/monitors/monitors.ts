@@ -251,7 +251,8 @@ export class Monitors implements MachineHooks {
     this.subscribers.release(subscriber);
   }
 
-  private isReleased(agent: Agent, pasid: number): boolean {
+  /** Whether any walk of a device for a PASID is a finding: its subscribers were released. */
+  isReleased(agent: Agent, pasid: number): boolean {
     if (agent.kind !== 'device') return false;
     const bound = this.subscribers.boundTo(agent.index, pasid);
     return bound.length > 0 && bound.every(binding => binding.released);

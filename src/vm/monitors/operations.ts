@@ -131,10 +131,10 @@ export class Operations {
     if (mm === 0 || root < 0) return;
     const mine = this.leaves.all(vm.words).filter(index => vm.words.get(index) === thread + 1);
     if (mine.length === 0) return;
-    const copies = vm.machine.copies().filter(copy => copy.leaf && this.usable(copy, root));
     for (const index of mine) {
       const address = fromWords(vm.words.get(index + 1), vm.words.get(index + 2));
       const frame = pteFrame(vm.words.get(index + 3));
+      const copies = vm.machine.leavesAt(address).filter(copy => this.usable(copy, root));
       const stale = copies.find(
         copy => translates(copy, address, frame) && this.isStale(copy, root, address),
       );
