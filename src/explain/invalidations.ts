@@ -119,30 +119,25 @@ function notCovered(session: Session, inTime: readonly Sent[], culprit: Culprit)
       text: `${atStep(leaves)} was for leaves only: it left pointers to page tables`,
       seen: leaves.seen,
     };
-  const iommuOnly = last(each => !each.isKind && each.isTarget && each.covers);
-  if (iommuOnly !== undefined && culprit.cache === 'atc') {
-    const device = deviceName(session.vm, culprit.owner);
-    return {
-      kind: 'device TLB not covered',
-      text: `${atStep(iommuOnly)} was for the IOTLB only: the ATC of ${device} kept it`,
-      seen: iommuOnly.seen,
-    };
-  }
   const range = last(each => each.isKind && each.isTarget && !each.covers);
-  if (range !== undefined)
-    return {
-      kind: 'wrong range',
-      text: `wrong range: ${atStep(range)} did not cover ${addressText(session.vm, culprit.address)}`,
-      seen: range.seen,
-    };
-  const target = last(each => each.isKind && !each.isTarget && each.covers);
-  if (target !== undefined && !isCpuPending(session, culprit))
-    return {
-      kind: 'wrong target',
-      text: `wrong target: ${atStep(target)} was not for ${spaceText(session, culprit)}`,
-      seen: target.seen,
-    };
-  return null;
+  if (range !== undefined) {
+    const what = addressText(session.vm, culprit.address);
+    const text = `wrong range: ${atStep(range)} did not cover ${what}`;
+    return { kind: 'wrong range', text, seen: range.seen };
+  }
+  const operation = operationOf(culprit.stale.call);
+  const isElsewhere = (each: Sent) => each.isKind && !each.isTarget && each.covers;
+  const target = last(each => isElsewhere(each) && operationOf(each.seen.call) === operation);
+  const iommuOnly = last(each => !each.isKind && each.isTarget && each.covers);
+  if (target === undefined && iommuOnly !== undefined && culprit.cache === 'atc') {
+    const device = deviceName(session.vm, culprit.owner);
+    const text = `${atStep(iommuOnly)} was for the IOTLB only: the ATC of ${device} kept it`;
+    return { kind: 'device TLB not covered', text, seen: iommuOnly.seen };
+  }
+  const other = target ?? last(isElsewhere);
+  if (other === undefined || isCpuPending(session, culprit)) return null;
+  const text = `wrong target: ${atStep(other)} was not for ${spaceText(session, culprit)}`;
+  return { kind: 'wrong target', text, seen: other.seen };
 }
 
 function atStep({ name, seen }: Sent): string {

@@ -195,15 +195,23 @@ class Player {
     return vm.runnable().length === 0 && vm.atRest().some(found => this.isWanted(found));
   }
 
-  private isWanted({ property, span, fn }: Violation): boolean {
+  private isWanted(found: Violation): boolean {
     const { wanted } = this;
-    if (property !== wanted.property || fn !== wanted.fn) return false;
-    return (
-      span?.file === wanted.span?.file &&
-      span?.line === wanted.span?.line &&
-      span?.column === wanted.span?.column
-    );
+    if (found.property !== wanted.property) return false;
+    // Those who wait are the violation; which of them is named first is chance.
+    if (found.property === 'deadlock') return waitsIn(found) === waitsIn(wanted);
+    const [a, b] = [found.span, wanted.span];
+    return found.fn === wanted.fn && a?.file === b?.file && a?.line === b?.line && a?.column === b?.column;
   }
+}
+
+/** Who waits for what in a deadlock, in one order. */
+function waitsIn({ message }: Violation): string {
+  return message
+    .replace(/: [^:]*$/, '')
+    .split('; ')
+    .sort()
+    .join('; ');
 }
 
 function isSame(a: PathStep | undefined, b: PathStep | undefined): boolean {

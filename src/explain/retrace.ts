@@ -106,8 +106,9 @@ class Tracer {
     if (event.type === 'call') this.entered(thread, event.fn, position);
     if (event.type === 'violation') {
       // The step is over: what matters is where it was.
-      const { call = null, since = position } = this.standing.get(thread) ?? {};
-      this.seen.push({ position, thread, event, span: event.violation.span, call, since });
+      const { call = null, since = position, pc = 0 } = this.standing.get(causeOf(vm, thread)) ?? {};
+      const span = event.violation.span ?? call?.fn.code[pc]?.span ?? null;
+      this.seen.push({ position, thread, event, span, call, since });
       return;
     }
     const cause = causeOf(vm, thread);
