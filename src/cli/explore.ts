@@ -125,7 +125,10 @@ function print(
   }
   const lines = options.notation
     ? [`${program.scenario.name} on ${program.kernel}: ${report.text}`]
-    : answerLines(program, report, shown, Math.min(terminal.columns, WIDTH_MAX));
+    : answerLines(program, report, shown, {
+        columns: Math.min(terminal.columns, WIDTH_MAX),
+        unreached: '--not-checked lists them',
+      });
   const unreached = options.notChecked ? notReachedText(program, report.covered) : [];
   terminal.out(`${[...lines, ...unreached].join('\n')}\n`);
 }

@@ -45,16 +45,24 @@ export function notationOf(session: Session, found: Found | null): string {
   return `${[...head, ...diagram(session, found)].join('\n')}\n`;
 }
 
-/** The whole answer in lines of at most `columns`. */
+/** How an answer is written. */
+export interface AnswerOptions {
+  readonly columns: number;
+  /** Where to find what was not reached. */
+  readonly unreached: string;
+}
+
+/** The whole answer in lines of at most so many columns. */
 export function answerLines(
   program: Program,
   report: ExploreReport,
   shown: Shown | null,
-  columns: number,
+  options: AnswerOptions,
 ): string[] {
+  const { columns } = options;
   const verdict = `${program.scenario.name} on ${program.kernel}: ${report.text}`;
   const story = shown === null ? [] : storyOf(shown, columns);
-  return [verdict, ...story, '', ...searchedLines(program, report, shown, columns)];
+  return [verdict, ...story, '', ...searchedLines(program, report, shown, options)];
 }
 
 function storyOf({ session, found }: Shown, columns: number): string[] {
@@ -73,7 +81,7 @@ function searchedLines(
   program: Program,
   report: ExploreReport,
   shown: Shown | null,
-  columns: number,
+  { columns, unreached: where }: AnswerOptions,
 ): string[] {
   const { states, transitions, depth, seconds } = report;
   const lines = report.findings.map(finding => foundLine(finding, shown));
@@ -84,7 +92,7 @@ function searchedLines(
   if (report.limit !== null) lines.push(`${number(report.waiting)} states were not expanded`);
   lines.push(...report.assumptions.map(assumption => `assumes: ${assumption}`));
   const unreached = notReachedCount(program, report.covered);
-  if (unreached !== null) lines.push(`not reached: ${unreached} (--not-checked lists them)`);
+  if (unreached !== null) lines.push(`not reached: ${unreached} (${where})`);
   return lines.flatMap(line => wrap(line, columns, 2));
 }
 

@@ -143,5 +143,6 @@ function reportText(program: Program, report: ExploreReport, shown: Shown | null
   const violation = shown === null ? [] : ['', ...sanitizerReport(shown.session, shown.found)];
   const unreached = notReachedText(program, report.covered);
   const rest = unreached.length === 0 ? [] : ['', 'Never reached, and so not checked:', ...unreached];
-  return `${[...answerLines(program, report, shown, COLUMNS), ...violation, ...rest].join('\n')}\n`;
+  const answer = answerLines(program, report, shown, { columns: COLUMNS, unreached: 'see below' });
+  return `${[...answer, ...violation, ...rest].join('\n')}\n`;
 }

@@ -155,7 +155,9 @@ function tellVerdict(
   { explored, isCurrent }: CheckedExploration & { readonly kind: 'explored' },
 ): void {
   const milliseconds = explored.seconds * 1000;
-  run.appendOutput(explored.report.replace(/\r?\n/g, '\r\n'), undefined, item);
+  // The end of the output is what is in sight.
+  const output = `${explored.report}\n${explored.scenario}: ${verdictText(explored)}\n`;
+  run.appendOutput(output.replace(/\r?\n/g, '\r\n'), undefined, item);
   if (!isCurrent) {
     const text = `${explored.scenario} was changed while it was explored: explore it again`;
     run.errored(item, messageAt(explored, text), milliseconds);
