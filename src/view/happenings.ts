@@ -79,7 +79,7 @@ function rowText({ vm }: Session, { text, kind, range, count, levels }: Row): st
   return kind.replace('#', `${count}`) + where;
 }
 
-function words(session: Session, { event, fn }: Recorded): Words | null {
+function words(session: Session, { event, fn, thread }: Recorded): Words | null {
   const { vm } = session;
   switch (event.type) {
     case 'call':
@@ -103,12 +103,28 @@ function words(session: Session, { event, fn }: Recorded): Words | null {
     case 'violation':
       return { text: `!! ${event.violation.property}` };
     case 'machine':
-      return machineWords(session, event.event, event.place);
+      return (
+        (thread === vm.cachesThread ? cacheWords(session, event.event) : null) ??
+        machineWords(session, event.event, event.place)
+      );
     case 'lock':
     case 'unlock':
     case 'return':
       return null;
   }
+}
+
+/** What caches do on their own is shown of every cache: nobody else's step says it. */
+function cacheWords(session: Session, event: MachineEvent): Words | null {
+  const { vm } = session;
+  if (event.type !== 'fill' && event.type !== 'drop') return null;
+  const cache = cacheText(vm, event.cache, event.owner);
+  const isEvicted = event.type === 'drop' && event.why === 'eviction';
+  if (isEvicted) return { text: `${cache} evicts ${addressText(vm, event.address)}` };
+  if (event.type === 'drop' || (event.cache !== 'tlb' && event.cache !== 'psc')) return null;
+  if (event.cache === 'tlb') return { text: `${cache} takes ${addressText(vm, event.address)}` };
+  const from = firstMapped(session, event.address, event.level + 1);
+  return { text: `${cache} takes ${addressText(vm, from)}`, kind: cache, level: event.level };
 }
 
 function machineWords(session: Session, event: MachineEvent, place: Place | null): Words | null {

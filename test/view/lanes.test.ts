@@ -97,3 +97,25 @@ test('ids are unique in a tree, and the same at the next stop', () => {
   const found = ids(tlbNodes(session, 0, file => file));
   expect(new Set(found).size).toBe(found.length);
 });
+
+test('what caches do on their own has a lane', () => {
+  const session = sessionOf('unmap.mmu', 'in_time', { schedule: 'manual' });
+  const { vm } = session;
+  const make = (name: string) => {
+    const choice = vm.choiceCount(vm.cachesThread).names?.indexOf(name) ?? -1;
+    expect(session.forward(vm.cachesThread, choice).kind).toBe('stepped');
+  };
+  for (const level of [4, 3, 2]) make(`fill cpu0 psc A level ${level}`);
+  make('fill cpu0 tlb A');
+  make('evict cpu0 tlb A');
+  expect(lanes(session, { columns: 100 }).split('\n').slice(2, 8)).toMatchInlineSnapshot(`
+    [
+      "step  caches",
+      "----------------------------------------------------------------------------------------------------",
+      "1     paging-structure cache of cpu0 takes A (levels 4..2)",
+      "4     TLB of cpu0 takes A",
+      "5     TLB of cpu0 evicts A",
+      "",
+    ]
+  `);
+});
