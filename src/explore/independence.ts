@@ -33,9 +33,10 @@ export class Independence {
   private readonly interruptFrames: number;
   /** Words of half a mask. */
   private readonly half: number;
-  /** What each thread may touch from now on, and all threads but it. Made when they are asked for. */
+  /** What each thread may touch from now on; what any may; what two or more may. Made when asked for. */
   private readonly futures: readonly Masks[];
-  private readonly rests: readonly Masks[];
+  private readonly once: Masks;
+  private readonly twice: Masks;
   private isStale = true;
 
   constructor(private readonly vm: Vm) {
@@ -47,7 +48,8 @@ export class Independence {
     this.interruptFrames = analysis.interruptFrames;
     this.half = analysis.words;
     this.futures = threads.map(() => new Int32Array(2 * this.half));
-    this.rests = threads.map(() => new Int32Array(2 * this.half));
+    this.once = new Int32Array(2 * this.half);
+    this.twice = new Int32Array(2 * this.half);
   }
 
   /** From now on questions are about the present state; steps of the thread asked about do not count. */
@@ -66,29 +68,33 @@ export class Independence {
   /** Whether a step may meet what the other threads do from where they were when `begin` was called. */
   private meets(step: Masks, thread: number): boolean {
     if (this.isStale) this.look();
-    const { half } = this;
-    const rest = this.rests[thread] ?? step;
+    const { half, once, twice } = this;
+    const own = this.futures[thread] ?? nowhere;
     for (let at = 0; at < half; at++) {
-      const [reads = 0, writes = 0] = [step[at], step[half + at]];
-      const [read = 0, written = 0] = [rest[at], rest[half + at]];
+      const reads = step[at] ?? 0;
+      const writes = step[half + at] ?? 0;
+      if ((reads | writes) === 0) continue;
+      // What others may touch is what two may, and what any may but this one.
+      const written = (twice[half + at] ?? 0) | ((once[half + at] ?? 0) & ~(own[half + at] ?? 0));
+      const read = (twice[at] ?? 0) | ((once[at] ?? 0) & ~(own[at] ?? 0));
       if ((reads & written) !== 0 || (writes & (read | written)) !== 0) return true;
     }
     return false;
   }
 
   private look(): void {
-    const { futures, rests } = this;
+    const { futures, once, twice } = this;
     this.isStale = false;
-    for (let thread = 0; thread < futures.length; thread++) this.lookAt(thread, futures[thread] ?? nowhere);
-    const sum = new Int32Array(2 * this.half);
+    once.fill(0);
+    twice.fill(0);
     for (let thread = 0; thread < futures.length; thread++) {
-      rests[thread]?.set(sum);
-      add(sum, futures[thread] ?? nowhere);
-    }
-    sum.fill(0);
-    for (let thread = futures.length - 1; thread >= 0; thread--) {
-      add(rests[thread] ?? nowhere, sum);
-      add(sum, futures[thread] ?? nowhere);
+      const future = futures[thread] ?? nowhere;
+      this.lookAt(thread, future);
+      for (let at = 0; at < future.length; at++) {
+        const bits = future[at] ?? 0;
+        twice[at] = (twice[at] ?? 0) | ((once[at] ?? 0) & bits);
+        once[at] = (once[at] ?? 0) | bits;
+      }
     }
   }
 
