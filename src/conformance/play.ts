@@ -14,7 +14,7 @@ import type { RecordedMapping } from './recording';
 import { type Place, Watch, type Watched } from './watch';
 
 /** Steps of one play: far more than any recorded operation takes. */
-const STEPS_MAX = 20_000_000;
+const STEPS_MAX = 500_000;
 
 /** What came, with the states of the watched entries since the item before: first there, last here. */
 export interface PlayedStep {
