@@ -91,9 +91,21 @@ function searchedLines(
   lines.push(size, `${seconds.toFixed(2)} s, ${rate} states/s, ${bytes} bytes a state`);
   if (report.limit !== null) lines.push(`${number(report.waiting)} states were not expanded`);
   lines.push(...report.assumptions.map(assumption => `assumes: ${assumption}`));
+  lines.push(`bounds: ${boundsOf(program)}; of more than that nothing is said`);
+  lines.push('not judged: that something happens at last, but for answers to page requests and retries');
   const unreached = notReachedCount(program, report.covered);
   if (unreached !== null) lines.push(`not reached: ${unreached} (${where})`);
   return lines.flatMap(line => wrap(line, columns, 2));
+}
+
+/** `1 CPU, 32 frames, 1 device, 1 task`: how large the scenario is. */
+export function boundsOf({ scenario }: Program): string {
+  const { machine, tasks } = scenario;
+  const devices = machine.iommus.reduce((sum, iommu) => sum + iommu.devices.length, 0);
+  const counted = (count: number, word: string) => `${count} ${word}${count === 1 ? '' : 's'}`;
+  const parts = [counted(machine.cpus, 'CPU'), counted(machine.frames, 'frame')];
+  if (devices > 0) parts.push(counted(devices, 'device'));
+  return [...parts, counted(tasks.length, 'task')].join(', ');
 }
 
 function foundLine({ violation, path }: Finding, shown: Shown | null): string {

@@ -47,14 +47,36 @@ export interface CallSite {
   readonly span: Span | null;
 }
 
+/** Steps before the end of a path of which everything is kept; a story that is longer loses its beginning. */
+const STEPS_KEPT = 200_000;
+
+/** What was seen of the whole recorded path of a session, and the last step of that path. */
+interface Known {
+  readonly seen: readonly Seen[];
+  readonly length: number;
+  readonly last: Step<ScheduleState> | undefined;
+}
+
+/** Many findings of one path are explained: it is made once more only once. */
+const known = new WeakMap<Session, Known>();
+
 /** Everything that happened up to the session's present position, in order. The session ends where it was. */
-export function retrace(session: Session): Seen[] {
-  const tracer = new Tracer(session);
-  session.retrace(
-    event => tracer.told(event),
-    () => tracer.arrived(),
-  );
-  return tracer.seen;
+export function retrace(session: Session): readonly Seen[] {
+  const { position } = session;
+  let path = known.get(session);
+  // A path that was left for another one has other steps from there on.
+  if (path === undefined || path.length < position || session.steps[path.length - 1] !== path.last) {
+    session.goTo(session.length);
+    const tracer = new Tracer(session, session.length - STEPS_KEPT);
+    session.retrace(
+      event => tracer.told(event),
+      () => tracer.arrived(),
+    );
+    path = { seen: tracer.seen, length: session.length, last: session.steps[session.length - 1] };
+    known.set(session, path);
+    session.goTo(position);
+  }
+  return path.seen.filter(each => each.position <= position);
 }
 
 /** The calls an event happened in, innermost first. */
@@ -97,13 +119,22 @@ class Tracer {
   private readonly sections = new Map<number, { atomic: number; irqOff: number }>();
   private isFirst = true;
 
-  constructor(private readonly session: Session) {}
+  constructor(
+    private readonly session: Session,
+    /** What happened before is not kept. */
+    private readonly from: number,
+  ) {}
 
   told(event: VmEvent): void {
-    const { vm } = this.session;
     const position = this.session.position + 1;
     const thread = 'thread' in event ? event.thread : event.violation.thread;
     if (event.type === 'call') this.entered(thread, event.fn, position);
+    if (position > this.from) this.keep(thread, event, position);
+    if (event.type === 'return') this.calls.set(thread, this.calls.get(thread)?.caller ?? null);
+  }
+
+  private keep(thread: number, event: VmEvent, position: number): void {
+    const { vm } = this.session;
     if (event.type === 'violation') {
       // The step is over: what matters is where it was.
       const { call = null, since = position, pc = 0 } = this.standing.get(causeOf(vm, thread)) ?? {};
@@ -115,7 +146,6 @@ class Tracer {
     const span = placeOf(vm, cause)?.span ?? null;
     const since = this.standing.get(cause)?.since ?? position;
     this.seen.push({ position, thread, event, span, call: this.calls.get(cause) ?? null, since });
-    if (event.type === 'return') this.calls.set(thread, this.calls.get(thread)?.caller ?? null);
   }
 
   arrived(): void {

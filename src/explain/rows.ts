@@ -103,6 +103,7 @@ function rowOf(session: Session, seen: Seen, subject: Subject | null): Row | nul
     }
     case 'violation': {
       const { property } = event.violation;
+      if (!session.watched.has(property)) return null;
       const isOurs =
         subject === null || (subject.told.property === property && subject.positions.has(position));
       return isOurs ? { ...plain(`*** ${property} ***`) } : null;

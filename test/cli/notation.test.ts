@@ -1,0 +1,21 @@
+/** `run --notation`: a report and a diagram of one schedule, or a diagram alone. */
+import { expect, test } from 'vitest';
+import { shootdown } from './run-command-line';
+
+test('a schedule with a violation: the report, then the diagram', async () => {
+  const { code, out } = await shootdown('run', '--notation', 'scenarios/start-is-too-early.mmu');
+  expect(code).toBe(0);
+  expect(out).toMatch(/^=+\nBUG: shootdown: use-after-free in dma_write at\s+start-is-too-early\.mmu:14\n/);
+  expect(out).toMatch(/\nCause: the invalidation came before the entry was cleared\n/);
+  expect(out).toMatch(/\nFreed, by t0 \[P\] cpu0, step \d+:\n free_pages_prepare \(linux-3\.18/);
+  expect(out).toMatch(/\n +DMA write A \+ 1 page\n +\*\*\* use-after-free \*\*\*\n$/);
+  expect(out.split('\n').filter(line => line.length > 72)).toEqual([]);
+});
+
+test('a schedule without one: all that happened', async () => {
+  const { code, out } = await shootdown('run', '--notation', 'scenarios/pointer-to-a-live-table.mmu');
+  expect(code).toBe(0);
+  expect(out).toMatch(/^CPU0 +gpu\n---- +---\n/);
+  expect(out).toContain('clear pte A .. A + 2 pages');
+  expect(out.split('\n').filter(line => line.length > 72)).toEqual([]);
+});
