@@ -8,7 +8,7 @@ import { cacheProgram, compileCacheProgram } from './cache-programs';
 import { search } from './counter';
 
 /** Programs on every run of the tests; set SHOOTDOWN_PROGRAMS for more. */
-const PROGRAMS = Number(process.env.SHOOTDOWN_PROGRAMS ?? 32);
+const PROGRAMS = Number(process.env.SHOOTDOWN_PROGRAMS ?? 24);
 
 const reductions = { local: true, guarded: true, deadLocals: true, independent: true };
 
