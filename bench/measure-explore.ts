@@ -7,7 +7,7 @@ import { compileModels, compileScenarioFile, type ModelSet } from '../src/langua
 import type { Program } from '../src/language/program';
 import { bareKernel, mmun, type Sizes } from './mmun';
 
-/** What is searched: the yardstick in some size with one of its bugs or none, or a scenario of `scenarios/`. */
+/** What is searched: the yardstick in some size with one of its bugs or none, or a shipped scenario. */
 export type Subject =
   | { readonly kind: 'mmun'; readonly sizes: Sizes; readonly bug: 0 | 1 | 2 }
   | { readonly kind: 'scenario'; readonly name: string };

@@ -1,6 +1,6 @@
 /**
- * What a thread may still touch from each instruction on, over all ways its code can go on, until the function
- * has returned. Found out once for a program.
+ * What a thread may still touch from each instruction on, over all ways its code can go on, until the
+ * function has returned. Found out once for a program.
  */
 import type { Expr, FunctionCode, Instruction, Program } from '../language/program';
 import type { Thread } from '../language/threads';

@@ -104,3 +104,26 @@ test('memory and time that are used up end a search of several threads', async (
   expect(short.incomplete).toContain('(secondsMax)');
   expect(short.waiting).toBeGreaterThan(0);
 });
+
+test('a search of several threads can be cancelled, and says what remained', async () => {
+  const program = compileFile(mmun({ pages: 2, cpus: 1, devices: 1, unmappers: 1 }, 0));
+  const limits = { statesMax: 3_000_000, depthMax: 100_000, memoryMax: 2 ** 30, secondsMax: 600 };
+  const seen: number[] = [];
+  const report = await runJob(
+    {
+      program,
+      options: { order: 'breadth', limits, reductions: unreduced, caches: 'demand', seed: 1, all: true },
+      workers: 2,
+    },
+    {
+      clock: () => performance.now() / 1000,
+      startShard: copyingShard,
+      crewStates: 4,
+      onProgress: ({ states }) => seen.push(states),
+      isCancelled: () => seen.length > 0,
+    },
+  );
+  expect(report).toMatchObject({ verdict: 'incomplete', incomplete: 'the search was cancelled' });
+  expect(report.waiting).toBeGreaterThan(0);
+  expect(report.states).toBeLessThan(348_002);
+}, 60_000);
