@@ -74,13 +74,8 @@ export function compare(
   return { difference, forgiven: tally };
 }
 
-/** Names of the entries that were sampled, in their order: those in the record of the beginning. */
-export function sampledEntries(recording: Recording): string[] {
-  return Object.keys(beginning(recording));
-}
-
-/** States of the entries when the operation began. */
-function beginning({ events }: Recording): Readonly<Record<string, string>> {
+/** The entries that were sampled, in their order, and their states when the operation began. */
+export function beginning({ events }: Recording): Readonly<Record<string, string>> {
   return events.find(({ name }) => name === 'op_begin')?.pte_changed ?? {};
 }
 
@@ -270,7 +265,7 @@ function compareRecords(
   played: readonly PlayedStep[],
   tally: Tally,
 ): Difference | null {
-  const entries = sampledEntries(recording);
+  const entries = Object.keys(beginning(recording));
   const now: Record<string, string> = {};
   const told = steps.flatMap((step, index) => toldBy(step, played[index]));
   const events = recording.events.filter(event => kindOf(event) !== null || event.type === 'mark');
@@ -385,7 +380,11 @@ const entrySymbols = new Set([
 
 /** A recorded stack as a model has it: without entry symbols, and without the names of a function's parts. */
 export function kernelStack(stack: readonly string[]): string[] {
-  const names = stack.map(name => name.replace(/\.(isra|part|cold|constprop)(\.\d+)?$/, ''));
+  const part = /\.(isra|part|cold|constprop)(\.\d+)?$/;
+  const names = stack
+    // What calls a part of a function is the rest of it.
+    .filter((name, index) => !(part.test(name) && stack[index + 1] === name.replace(part, '')))
+    .map(name => name.replace(part, ''));
   let end = names.length;
   while (end > 0 && entrySymbols.has(names[end - 1] ?? '')) end--;
   return names.slice(0, end);

@@ -4,7 +4,7 @@
  */
 import { compileModels, compileScenarioFile, type ModelSet, type SourceFile } from '../language/compile';
 import { kernelChain } from '../language/scope';
-import { type Comparison, compare, type Difference, type Forgiven, sampledEntries } from './compare';
+import { beginning, type Comparison, compare, type Difference, type Forgiven } from './compare';
 import { play } from './play';
 import { modelOf, type Recording, type Registration, registrations } from './recording';
 import { driverText, subscribersOf } from './registration';
@@ -75,7 +75,8 @@ function cellOf(recording: Recording, registration: Registration, stage: Stage, 
     kernel,
     subscribers,
   });
-  const [scenario] = scenarios;
+  // A file may hold a scenario for each kernel; one that names another kernel stands in for the others.
+  const scenario = scenarios.find(each => each.ownKernel === kernel) ?? scenarios[0];
   const [mistake] = [...(scenario?.problems ?? []), ...problems].filter(
     ({ severity }) => severity === 'error',
   );
@@ -83,7 +84,7 @@ function cellOf(recording: Recording, registration: Registration, stage: Stage, 
   if (scenario === undefined) return notPlayable('the file holds no scenario');
   const played = play(scenario.program(), {
     mappings: recording.mappings,
-    entries: sampledEntries(recording),
+    entries: beginning(recording),
     numbered: subscribers.length > 1,
   });
   if ('problem' in played) return notPlayable(played.problem);

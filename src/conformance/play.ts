@@ -10,7 +10,7 @@ import type { VmEvent } from '../vm/types';
 import { SetupError, Vm } from '../vm/vm';
 import type { Extent, Item } from './notation';
 import { callbackTokens, calledPage, calledRange, probes } from './probes';
-import type { RecordedMapping } from './recording';
+import type { EntryStates, RecordedMapping } from './recording';
 import { type Place, Watch, type Watched } from './watch';
 
 /** Steps of one play: far more than any recorded operation takes. */
@@ -32,7 +32,8 @@ export type Play =
 /** What is watched: mappings and entries, as the recording names them, and whether to number subscribers. */
 export interface PlayOptions {
   readonly mappings: readonly RecordedMapping[];
-  readonly entries: readonly string[];
+  /** Entries by name, with their recorded states at the beginning. */
+  readonly entries: EntryStates;
   readonly numbered: boolean;
 }
 
@@ -99,7 +100,9 @@ class Recorder {
   ) {
     const { mappings } = vm.program.scenario;
     this.places = options.mappings.flatMap(({ name }) => mappings.find(each => each.name === name) ?? []);
-    this.entries = options.entries.flatMap(name => this.watched(name) ?? []);
+    this.entries = Object.entries(options.entries).flatMap(
+      ([name, first]) => this.watched(name, first) ?? [],
+    );
     if (!Object.values(vm.program.functions).some(isMarked)) this.begin();
   }
 
@@ -224,10 +227,11 @@ class Recorder {
       .map(({ name }) => name);
   }
 
-  private watched(entry: string): Watched | null {
+  private watched(entry: string, first: string): Watched | null {
     const [, name, page] = /^(.*)\+(\d+)$/.exec(entry) ?? [];
     const place = this.places.find(each => each.name === name);
-    return place === undefined ? null : { name: entry, address: place.address + Number(page) * PAGE_SIZE };
+    if (place === undefined) return null;
+    return { name: entry, address: place.address + Number(page) * PAGE_SIZE, first };
   }
 }
 

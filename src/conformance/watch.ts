@@ -7,11 +7,14 @@ import { entryKind, PTE, pteFrame, pteHuge, ptePresent, pteWrite, X86_64 } from 
 import { TABLE } from '../machine/frames';
 import { rootOf } from '../vm/monitors/address-spaces';
 import type { Vm } from '../vm/vm';
+import { withoutNumber } from './notation';
 
 /** An entry that is watched: `A+0` and its address. */
 export interface Watched {
   readonly name: string;
   readonly address: number;
+  /** Its recorded state when the operation began: the page there goes by the name it has in it. */
+  readonly first: string;
 }
 
 /** A mapping of the scenario, with the name that the recording has for it. */
@@ -47,7 +50,15 @@ export class Watch {
     readonly entries: readonly Watched[],
     private readonly places: readonly Place[],
   ) {
-    for (const { address } of entries) this.nameAll(address, '');
+    const known = new Set<number>();
+    for (const { address, first } of entries) {
+      this.nameAll(address, '');
+      const found = this.find(address);
+      const [name] = /h?p\[[^\]]*\](#new)?/.exec(withoutNumber(first)) ?? [];
+      if (typeof found === 'string' || name === undefined || known.has(pteFrame(found.value))) continue;
+      known.add(pteFrame(found.value));
+      if (this.names.has(pteFrame(found.value))) this.names.set(pteFrame(found.value), name);
+    }
   }
 
   /** The states of all entries, in their order. Pages not seen before get a name that says so. */

@@ -26,6 +26,8 @@ export interface ScenarioHandle {
   readonly name: string;
   /** The kernel it runs on, after aliases and the choice of whoever asked. */
   readonly kernel: string;
+  /** The kernel that it names itself, or that stands for what it names; empty if it names none. */
+  readonly ownKernel: string;
   readonly span: Span;
   readonly doc: string;
   readonly tasks: readonly { readonly name: string; readonly span: Span }[];
@@ -279,6 +281,7 @@ function makeHandle(input: HandleInput): ScenarioHandle {
   return {
     name: node.name,
     kernel,
+    ownKernel: ownKernel(node, options.models) ?? '',
     span: spanOf(node),
     doc: docOf(node),
     tasks: taskSpans(node),
