@@ -65,11 +65,6 @@ export class Analysis {
     this.grow();
   }
 
-  /** Frames on the deepest stack that an interrupt handler makes. */
-  get interruptFrames(): number {
-    return Math.max(0, ...this.interrupts.map(fn => this.depth(fn, [])));
-  }
-
   of(fn: FunctionCode): Analysed {
     const future = this.futures.get(fn.key) ?? [];
     const after = fn.code.map(instruction => {
@@ -212,23 +207,10 @@ export class Analysis {
   private entered(instruction: Instruction): readonly string[] {
     let keys = this.entries.get(instruction);
     if (keys === undefined) {
-      keys = this.findEntered(instruction);
+      keys = enteredBy(this.program, instruction);
       this.entries.set(instruction, keys);
     }
     return keys;
-  }
-
-  private findEntered(instruction: Instruction): string[] {
-    if (instruction.op === 'call') return [instruction.fn];
-    if (instruction.op === 'callback') {
-      const { callback } = instruction;
-      return this.program.notifiers.flatMap(({ callbacks }) => callbacks[callback] ?? []);
-    }
-    // A task that is started makes its steps as if whoever starts it did.
-    if (instruction.op === 'builtin' && instruction.name === 'start_task')
-      return this.program.scenario.tasks.filter(({ parent }) => parent !== null).map(({ fn }) => fn);
-    const mayFault = instruction.op === 'builtin' && ['load', 'store'].includes(instruction.name);
-    return mayFault ? this.functions.filter(({ role }) => role === 'fault').map(({ key }) => key) : [];
   }
 
   /** Functions whose names are handed to somebody: work items, interrupt handlers. */
@@ -240,16 +222,6 @@ export class Analysis {
     for (const fn of this.functions)
       for (const instruction of fn.code) if (instruction.op === 'builtin') instruction.args.forEach(look);
     return [...found];
-  }
-
-  private depth(fn: FunctionCode, above: readonly string[]): number {
-    if (above.includes(fn.key)) return STACK_FRAMES;
-    const callees = fn.code.flatMap(instruction => this.entered(instruction));
-    const depths = [...new Set(callees)].map(key => {
-      const callee = this.program.functions[key];
-      return callee === undefined ? 0 : this.depth(callee, [...above, fn.key]);
-    });
-    return 1 + Math.max(0, ...depths);
   }
 }
 
@@ -286,4 +258,35 @@ function successors(instruction: Instruction): number[] {
     default:
       return [instruction.next];
   }
+}
+
+/** Functions that an instruction may put on the stack of its thread. */
+function enteredBy(program: Program, instruction: Instruction): string[] {
+  if (instruction.op === 'call') return [instruction.fn];
+  if (instruction.op === 'callback') {
+    const { callback } = instruction;
+    return program.notifiers.flatMap(({ callbacks }) => callbacks[callback] ?? []);
+  }
+  // A task that is started makes its steps as if whoever starts it did.
+  if (instruction.op === 'builtin' && instruction.name === 'start_task')
+    return program.scenario.tasks.filter(({ parent }) => parent !== null).map(({ fn }) => fn);
+  if (instruction.op !== 'builtin' || !['load', 'store'].includes(instruction.name)) return [];
+  return Object.values(program.functions)
+    .filter(({ role }) => role === 'fault')
+    .map(({ key }) => key);
+}
+
+/** Frames that an interrupt can put on a stack, at most. */
+export function interruptFrames(program: Program): number {
+  const depth = (fn: FunctionCode, above: readonly string[]): number => {
+    if (above.includes(fn.key)) return STACK_FRAMES;
+    const keys = new Set(fn.code.flatMap(instruction => enteredBy(program, instruction)));
+    const depths = [...keys].map(key => {
+      const callee = program.functions[key];
+      return callee === undefined ? 0 : depth(callee, [...above, fn.key]);
+    });
+    return 1 + Math.max(0, ...depths);
+  };
+  const handlers = Object.values(program.functions).filter(({ role }) => role === 'interrupt');
+  return Math.max(0, ...handlers.map(fn => depth(fn, [])));
 }

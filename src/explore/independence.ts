@@ -3,7 +3,7 @@
  * where each thread is, over all ways its code can go on. A search need not try such a step before and after
  * the others' steps: one order shows what all of them show.
  */
-import { FRAME_HEADER, STACK_FRAMES, THREAD } from '../vm/layout';
+import { FRAME_HEADER, THREAD } from '../vm/layout';
 import type { Vm } from '../vm/vm';
 import { type Analysed, Analysis, add, type Masks, nowhere } from './futures';
 import { returnsToLocal } from './movers';
@@ -12,8 +12,6 @@ import { returnsToLocal } from './movers';
 export class Independence {
   private readonly functions: readonly Analysed[];
   private readonly idle: readonly Masks[];
-  /** Frames that an interrupt can put on a stack. */
-  private readonly interruptFrames: number;
   /** Words of half a mask. */
   private readonly half: number;
   /** What each thread may touch from now on; what any may; what two or more may. Made when asked for. */
@@ -22,13 +20,16 @@ export class Independence {
   private readonly twice: Masks;
   private isStale = true;
 
-  constructor(private readonly vm: Vm) {
+  constructor(
+    private readonly vm: Vm,
+    /** Frames of a stack at which an interrupt still fits. */
+    private readonly depthMax: number,
+  ) {
     const { program } = vm;
     const threads = vm.mode !== 'demand' ? vm.threads : vm.threads.slice(0, vm.cachesThread);
     const analysis = new Analysis(program);
     this.functions = Object.values(program.functions).map(fn => analysis.of(fn));
     this.idle = threads.map(thread => analysis.idle(thread));
-    this.interruptFrames = analysis.interruptFrames;
     this.half = analysis.words;
     this.futures = threads.map(() => new Int32Array(2 * this.half));
     this.once = new Int32Array(2 * this.half);
@@ -88,7 +89,7 @@ export class Independence {
     const top = words.get(base + THREAD.top);
     if (top === 0) return false;
     // Where an interrupt's frames may not fit, it makes a difference when it comes.
-    if (words.get(base + THREAD.depth) + this.interruptFrames > STACK_FRAMES) return false;
+    if (words.get(base + THREAD.depth) > this.depthMax) return false;
     const frame = base + THREAD.words + top - 1;
     const fn = words.get(frame) - 1;
     const pc = words.get(frame + 1);

@@ -3,10 +3,11 @@
  * states in which a thread is about to do something that no other thread can tell from being done.
  */
 
-import { FRAME_HEADER, THREAD } from '../vm/layout';
+import { FRAME_HEADER, STACK_FRAMES, THREAD } from '../vm/layout';
 import type { StepResult, Violation } from '../vm/types';
 import type { Vm } from '../vm/vm';
 import { type DeadLocals, deadLocalsOf } from './dead-locals';
+import { interruptFrames } from './futures';
 import { Independence } from './independence';
 import { MOVER, moversOf, type Reductions, returnsToLocal } from './movers';
 
@@ -21,6 +22,8 @@ export class Stepper {
   length = 0;
   private readonly movers: readonly Uint8Array[];
   private readonly merges: boolean;
+  /** Frames of a stack at which an interrupt still fits. */
+  private readonly depthMax: number;
   private readonly dead: readonly DeadLocals[] | null;
   private readonly independence: Independence | null;
 
@@ -30,9 +33,10 @@ export class Stepper {
   ) {
     this.movers = moversOf(vm.program, reductions);
     this.dead = reductions.deadLocals ? deadLocalsOf(vm.program) : null;
+    this.depthMax = STACK_FRAMES - interruptFrames(vm.program);
     // A claim looks at everything after every step.
     const isWanted = reductions.independent === true && vm.program.scenario.claims.length === 0;
-    this.independence = isWanted ? new Independence(vm) : null;
+    this.independence = isWanted ? new Independence(vm, this.depthMax) : null;
     this.merges = isWanted || this.movers.some(code => code.some(each => each !== MOVER.none));
   }
 
@@ -79,7 +83,8 @@ export class Stepper {
     const base = vm.threadBase(thread);
     for (;;) {
       const top = words.get(base + THREAD.top);
-      if (top === 0) return;
+      // Where an interrupt's frames may not fit, it makes a difference when it comes.
+      if (top === 0 || words.get(base + THREAD.depth) > this.depthMax) return;
       const frame = base + THREAD.words + top - 1;
       const pc = words.get(frame + 1);
       const mover = this.movers[words.get(frame) - 1]?.[pc] ?? MOVER.none;

@@ -53,6 +53,20 @@ test('reductions change neither verdict nor where programs end', () => {
   expect(whole > independent && both > every).toBe(true);
 }, 600_000);
 
+test('a stack that only an interrupt makes overflow is seen, however much is merged', () => {
+  const calls = Array.from({ length: 30 }, (_, at) => `fn f${at}() { f${at + 1}(); }`).join('\n');
+  const program = compileBare(
+    `${calls}\nfn f30() { skip; }\ninterrupt fn ring() { answer(); }\nfn answer() { skip; }`,
+    'process P { }\n task t0 in P on cpu 0 { send_ipi(this_cpu(), ring); f0(); }',
+  );
+  for (const reductions of [unreduced, ...switches]) {
+    const { findings } = search(program, { all: true, reductions }).outcome;
+    expect(findings.map(({ violation }) => violation.message)).toEqual([
+      expect.stringContaining('stack-overflow'),
+    ]);
+  }
+});
+
 function properties(searched: ReturnType<typeof search>): string[] {
   expect(searched.progress.complete).toBe(true);
   return searched.outcome.findings.map(({ violation }) => violation.property).sort();
