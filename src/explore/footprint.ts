@@ -37,6 +37,7 @@ const own: ReadonlySet<BuiltinName> = new Set<BuiltinName>([
 /** Lock operations that commute with one another, but not with those of writers. */
 const shared: ReadonlySet<BuiltinName> = new Set<BuiltinName>([
   'down_read',
+  'down_read_nested',
   'down_read_trylock',
   'srcu_read_lock',
   'srcu_read_unlock',
@@ -63,6 +64,8 @@ const changing: ReadonlySet<BuiltinName> = new Set<BuiltinName>([
   'cpumask_clear_cpu',
   'cpumask_set_cpu',
   'down_write',
+  'down_write_nested',
+  'down_write_trylock',
   'downgrade_write',
   'is_locked',
   'list_add',
@@ -71,8 +74,11 @@ const changing: ReadonlySet<BuiltinName> = new Set<BuiltinName>([
   'list_clear',
   'list_del',
   'mutex_lock',
+  'mutex_lock_nested',
+  'mutex_trylock',
   'mutex_unlock',
   'spin_lock',
+  'spin_lock_nested',
   'spin_trylock',
   'spin_unlock',
   'synchronize_srcu',

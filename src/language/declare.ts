@@ -21,11 +21,14 @@ import { nearestName } from './names';
 import { constantOf } from './numbers';
 import { spanOf, spanOfProperty, textOf } from './parse';
 import { problems } from './problems';
-import type { Field, Global, Guard, Struct } from './program';
+import type { Field, Global, Guard, Struct, Type } from './program';
 import { typeWords } from './program';
 import { addMembers } from './scope';
-import { isLock, isValue } from './types';
+import { formatType, isLock, isValue } from './types';
 import { recordUse, type Unit } from './unit';
+
+/** What a field `counts` that is itself a count of references. */
+const REFERENCES = 'references';
 
 /** Objects in a pool. */
 const POOL_MAX = 4096;
@@ -51,6 +54,7 @@ export function compileDeclarations(unit: Unit, nodes: readonly Declaration[]): 
   // Callbacks are implemented by notifiers, wherever either stands.
   for (const node of nodes)
     if (node.$type === 'NotifierDeclaration') declareNotifier(unit, body, node, found);
+  for (const node of nodes) checkCounts(unit, node, found);
   const functions: ModuleFunction[] = found.functions.map(source => compileFunction(unit, source));
   return { ...found, functions };
 }
@@ -190,8 +194,12 @@ function declareStruct(unit: Unit, body: Body, node: StructDeclaration): Struct 
       declared.name,
       fields.some(field => field.name === declared.name),
     );
-    const { ghost } = declared;
-    fields.push({ name: declared.name, type, offset, guard: null, ghost, span });
+    const { name: field, ghost } = declared;
+    const isCount = declared.counts === REFERENCES;
+    const refcount = isCount && type.kind === 'int';
+    if (isCount && !refcount) unit.problems.push(problems.refcountType(span, field));
+    const counts = isCount ? null : (declared.counts ?? null);
+    fields.push({ name: field, type, offset, guard: null, ghost, refcount, counts, span });
     offset += typeWords(type);
   }
   const guarded = fields.map((field, index) => {
@@ -210,6 +218,37 @@ function declareStruct(unit: Unit, body: Body, node: StructDeclaration): Struct 
     module: unit.name,
     span: spanOfProperty(node, 'name'),
   };
+}
+
+/** What is counted must lead to something that has such a count. Structs are known by now. */
+function checkCounts(unit: Unit, node: Declaration, found: Collected): void {
+  if (node.$type === 'GlobalDeclaration' && node.counts !== undefined) {
+    const global = found.globals.find(({ name }) => name === unit.prefix + node.name);
+    if (global) checkCount(unit, spanOfProperty(node, 'counts'), node.counts, global.type);
+  }
+  if (node.$type !== 'StructDeclaration') return;
+  const struct = unit.scope.structs.get(unit.prefix + node.name);
+  node.fields.forEach((field, index) => {
+    const type = struct?.fields[index]?.type;
+    if (field.counts !== undefined && field.counts !== REFERENCES && type)
+      checkCount(unit, spanOfProperty(field, 'counts'), field.counts, type);
+  });
+}
+
+function checkCount(unit: Unit, span: Span, name: string, type: Type): void {
+  const target = type.kind === 'list' || type.kind === 'array' ? type.of : type;
+  const structs =
+    target.kind === 'ref'
+      ? [unit.scope.struct(target.struct)]
+      : unit.scope.structsPer(target.kind === 'table' || target.kind === 'page' ? 'page' : 'cpu');
+  const fields = structs.flatMap(struct => struct?.fields ?? []).filter(({ refcount }) => refcount);
+  const field = fields.find(other => other.name === name);
+  const isReference = ['ref', 'page', 'table'].includes(target.kind);
+  if (isReference && field) recordUse(unit, span, field.span, name, 'field');
+  else {
+    const known = isReference ? fields.map(other => other.name) : [];
+    unit.problems.push(problems.notARefcount(span, name, formatType(target), known));
+  }
 }
 
 /** A lock of the same object, or else a global lock. */
@@ -287,5 +326,6 @@ function declareGlobal(unit: Unit, body: Body, node: GlobalDeclaration): Global 
   const guard =
     node.guard === undefined ? null : guardOf(unit, node.guard, spanOfProperty(node, 'guard'), []);
   const name = unit.prefix + node.name;
-  return { name, type, initial, guard, ghost: node.ghost, module: unit.name, span };
+  const { ghost, counts = null } = node;
+  return { name, type, initial, guard, ghost, counts, module: unit.name, span };
 }

@@ -228,6 +228,15 @@ const functionProblems = {
   revokesOfPlain: (span: Span) => error('MMU095', span, "only 'syscall fn' and 'fault fn' have 'revokes'"),
   callbackParameters: (span: Span, name: string, wanted: readonly string[]) =>
     error('MMU096', span, `callback '${name}' takes (${wanted.join(', ')})`),
+  refcountType: (span: Span, name: string) =>
+    error('MMU098', span, `'${name}' cannot count references, expected an integer such as 'int 0..63'`),
+  notARefcount: (span: Span, name: string, type: string, known: readonly string[]) =>
+    error(
+      'MMU099',
+      span,
+      `a value of type '${type}' has no count of references '${name}'` +
+        (known.length === 0 ? '' : `, expected ${known.join(' or ')}`),
+    ),
   recursion: (span: Span, names: readonly string[]) =>
     error('MMU097', span, `the calls ${names.join(' -> ')} form a cycle, and the stack is of fixed depth`),
 };

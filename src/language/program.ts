@@ -255,6 +255,10 @@ export interface Field {
   /** Expression over the object (`op: 'local'` slot 0) or null. Access without this lock is a data race. */
   readonly guard: Guard | null;
   readonly ghost: boolean;
+  /** Counts references to the object. */
+  readonly refcount: boolean;
+  /** A reference, or a list or array of them, that is counted in this field of what it refers to. */
+  readonly counts: string | null;
   readonly span: Span;
 }
 
@@ -280,6 +284,8 @@ export interface Global {
   readonly initial: number;
   readonly guard: Guard | null;
   readonly ghost: boolean;
+  /** As of a field. */
+  readonly counts: string | null;
   readonly module: string;
   readonly span: Span;
 }

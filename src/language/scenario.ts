@@ -186,6 +186,7 @@ function declareProcess(work: Work, node: Process): void {
     initial: 0,
     guard: null,
     ghost: false,
+    counts: null,
     module: unit.name,
     span,
   };

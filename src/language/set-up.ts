@@ -77,7 +77,16 @@ export function declareFiles(unit: Unit, node: Scenario): Map<string, Global> {
     }
     const type = { kind: 'ref', struct: 'file' } as const;
     const name = filePrefix + item.name;
-    const global = { name, type, initial: 0, guard: null, ghost: false, module: unit.name, span };
+    const global = {
+      name,
+      type,
+      initial: 0,
+      guard: null,
+      ghost: false,
+      counts: null,
+      module: unit.name,
+      span,
+    };
     unit.scope.values.set(item.name, { kind: 'global', span, global });
     files.set(item.name, global);
   }

@@ -200,6 +200,11 @@ export class Frames {
     return this.wires.words.get(this.lowest) >= this.count;
   }
 
+  /** Whether any table holds a huge leaf. */
+  anyHuge(): boolean {
+    return this.wires.words.get(this.huge) > 0;
+  }
+
   /** Whether a pointer to this frame made now is a pointer to a freed one. */
   isFree(frame: number): boolean {
     return this.exists(frame) && this.state(frame) === FREE;

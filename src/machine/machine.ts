@@ -218,6 +218,11 @@ export class Machine {
     return this.walker.backing(root, address);
   }
 
+  /** The leaf for an address that is a NUMA hint, found without effects. */
+  hint(root: number, address: number): Backing | undefined {
+    return this.walker.hint(root, address);
+  }
+
   /** One step of a CPU's access. */
   cpuAccess(cpu: number, address: number, write: boolean, value: number): Outcome {
     const unit = this.cpu(cpu);

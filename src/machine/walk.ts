@@ -7,7 +7,7 @@
  */
 import { fromWords, highWord, lowWord, slotOf } from '../base/address';
 import type { EntryCache } from './cache';
-import { PTE, pteFrame, type TableFormat } from './entry-format';
+import { PTE, pteFrame, pteNuma, type TableFormat } from './entry-format';
 import { type Frames, pieceFrame, TABLE } from './frames';
 import type { Agent } from './observer';
 import {
@@ -154,6 +154,16 @@ export class Walker {
 
   /** The present leaf for an address, found without effects; undefined where the tables are broken. */
   backing(root: number, address: number): Backing | undefined {
+    return this.find(root, address, value => (value & PTE.P) !== 0);
+  }
+
+  /** The same for a leaf that is a NUMA hint, which the hardware does not use. */
+  hint(root: number, address: number): Backing | undefined {
+    const found = this.find(root, address, value => (value & PTE.P) !== 0 || pteNuma(value));
+    return found !== undefined && pteNuma(found.value) ? found : undefined;
+  }
+
+  private find(root: number, address: number, isThere: (value: number) => boolean): Backing | undefined {
     const low = lowWord(address);
     const high = highWord(address);
     let table = root;
@@ -161,7 +171,7 @@ export class Walker {
       if (this.frames.kind(table) !== TABLE || this.frames.level(table) !== level) return undefined;
       const slot = slotOf(low, high, level);
       const value = this.frames.read(table, slot);
-      if ((value & PTE.P) === 0) return undefined;
+      if (!isThere(value)) return undefined;
       if (level === 1 || ((value & PTE.PS) !== 0 && level <= this.format.hugeLevelMax)) {
         return { frame: pieceFrame(pteFrame(value), low, high, level), value, level, table, slot };
       }

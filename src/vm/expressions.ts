@@ -4,7 +4,7 @@
 import { addressBelow, fromWords, highWord, lowWord } from '../base/address';
 import { arithmetic } from '../base/arithmetic';
 import { unreachable } from '../base/assert';
-import { type Expr, type Guard, type Place, type Type, typeWords } from '../language/program';
+import { type Expr, type Field, type Guard, type Place, type Type, typeWords } from '../language/program';
 import { builtinFor } from './builtins/table';
 import { holds } from './locks';
 import type { Vm } from './vm';
@@ -21,6 +21,8 @@ export interface Access {
   readonly write: (value: number) => void;
   /** Source-like name, for messages. */
   readonly name: string;
+  /** Whether it counts references. */
+  readonly isRefcount: boolean;
 }
 
 /** The closure of an expression. */
@@ -120,6 +122,7 @@ export function compilePlace(vm: Vm, place: Place): Access {
   const { type } = place;
   const name = placeName(place);
   const { address, guard } = compileAddress(vm, place);
+  const isRefcount = place.op === 'field' && fieldOf(vm, place)?.refcount === true;
   const read = (): number => {
     const index = address();
     if (index < 0) return 0;
@@ -130,11 +133,11 @@ export function compilePlace(vm: Vm, place: Place): Access {
     const index = address();
     if (index < 0) return;
     guard?.(true);
-    checkRange(vm, type, value, name);
+    checkRange(vm, type, value, name, isRefcount);
     vm.words.put(index, lowWord(value));
     if (type.kind === 'addr') vm.words.put(index + 1, highWord(value));
   };
-  return { type, address, read, write, name };
+  return { type, address, read, write, name, isRefcount };
 }
 
 /** The value of a type at a word index. */
@@ -144,8 +147,12 @@ export function readAt(vm: Vm, type: Type, index: number): number {
 }
 
 /** Reports a value that leaves the range its variable declares. */
-function checkRange(vm: Vm, type: Type, value: number, name: string): void {
+function checkRange(vm: Vm, type: Type, value: number, name: string, isRefcount: boolean): void {
   if (type.kind !== 'int' || (type.min <= value && value <= type.max)) return;
+  if (isRefcount && value < 0) {
+    vm.violate('refcount', `${name} is dropped below zero`);
+    return;
+  }
   vm.violate('assertion', `${name} = ${value} leaves its range ${type.min}..${type.max}`);
 }
 
@@ -194,6 +201,11 @@ function elementAddress(
   if (base >= 0 && 0 <= index && index < length) return base + index * width;
   if (base >= 0) vm.violate('assertion', `index ${index} of ${placeName(of)} is not below ${length}`);
   return -1;
+}
+
+function fieldOf(vm: Vm, place: Place & { readonly op: 'field' }): Field | undefined {
+  const fields = vm.program.structs[place.struct]?.fields;
+  return fields?.find(({ name }) => name === place.field);
 }
 
 function compileField(vm: Vm, place: Place & { readonly op: 'field' }): Located {

@@ -142,6 +142,7 @@ function compileReturn(vm: Vm, fn: FunctionCode, value: Expr | null): () => numb
     if (fn.role === 'interrupt') {
       const base = vm.threadBase(thread);
       vm.words.put(base + THREAD.irqOff, vm.words.get(base + THREAD.irqOff) - 1);
+      vm.words.put(base + THREAD.interrupts, vm.words.get(base + THREAD.interrupts) - 1);
     } else if (stack.enter(vm, thread)) resume(vm, fn, result);
     return SWITCHED;
   };
@@ -305,6 +306,7 @@ function compileEachCpu(vm: Vm, instruction: Instruction & { readonly op: 'each_
 export function pushInterrupt(vm: Vm, thread: number, cpu: number, functionIndex: number): void {
   const base = vm.threadBase(thread);
   vm.words.put(base + THREAD.irqOff, vm.words.get(base + THREAD.irqOff) + 1);
+  vm.words.put(base + THREAD.interrupts, vm.words.get(base + THREAD.interrupts) + 1);
   vm.machine.abandonWalk(cpu);
   const compiled = vm.functions[functionIndex];
   if (compiled !== undefined) vm.emit({ type: 'interrupt', thread, cpu, fn: compiled.fn });

@@ -29,6 +29,8 @@ export const FRAME_HEADER = 3;
  *     revokes      1 if that operation revokes a range; then four words: from, to
  *     illegal      1 if the access being made was not allowed when it was issued
  *     started      1 once a thread with a first function was given its frame
+ *     accessing    1 from an access being issued until it completes
+ *     interrupts   number of interrupt handlers on its stack
  *     passes       of a daemon that makes passes: how many it has still to begin
  */
 export const THREAD = {
@@ -45,7 +47,9 @@ export const THREAD = {
   illegal: 12,
   started: 13,
   passes: 14,
-  words: 15,
+  accessing: 15,
+  interrupts: 16,
+  words: 17,
 } as const;
 
 /** Word indices of a program's state. */

@@ -9,6 +9,7 @@
  */
 import { type Type, typeWords } from '../language/program';
 import { THREAD } from './layout';
+import type { Ordering } from './monitors/lock-order';
 import type { Vm } from './vm';
 
 /** Whether a thread holds the lock at a word index, for write if `write`. */
@@ -19,7 +20,7 @@ export function holds(vm: Vm, type: Type, index: number, thread: number, write: 
 }
 
 /** Takes a spinlock or mutex; blocks the step if it is held. */
-export function lock(vm: Vm, index: number, how: 'spin' | 'mutex'): void {
+export function lock(vm: Vm, index: number, how: 'spin' | 'mutex', ordering: Ordering = 'ordered'): void {
   const holder = vm.words.get(index);
   if (holder !== 0) {
     vm.block(`waits for ${lockName(vm, index)}, held by ${threadName(vm, holder - 1)}`, [holder - 1]);
@@ -27,6 +28,7 @@ export function lock(vm: Vm, index: number, how: 'spin' | 'mutex'): void {
   }
   vm.words.put(index, vm.thread + 1);
   if (how === 'spin') addTo(vm, THREAD.atomic, 1);
+  vm.monitors.lockOrder.taken(index, ordering);
   tell(vm, 'lock', index, how);
 }
 
@@ -38,11 +40,12 @@ export function unlock(vm: Vm, index: number, how: 'spin' | 'mutex'): void {
   }
   vm.words.put(index, 0);
   if (how === 'spin') addTo(vm, THREAD.atomic, -1);
+  vm.monitors.lockOrder.released(index);
   tell(vm, 'unlock', index, how);
 }
 
 /** Takes a rw_semaphore for read; false if a writer holds it. */
-export function tryRead(vm: Vm, index: number): boolean {
+export function tryRead(vm: Vm, index: number, ordering: Ordering = 'try'): boolean {
   const bit = 1 << vm.thread;
   if (vm.words.get(index) !== 0) return false;
   if ((vm.words.get(index + 1) & bit) !== 0) {
@@ -51,13 +54,14 @@ export function tryRead(vm: Vm, index: number): boolean {
     return true;
   }
   vm.words.put(index + 1, vm.words.get(index + 1) | bit);
+  vm.monitors.lockOrder.taken(index, ordering);
   tell(vm, 'lock', index, 'read');
   return true;
 }
 
 /** Takes a rw_semaphore for read; blocks the step while a writer holds it. */
-export function downRead(vm: Vm, index: number): void {
-  if (tryRead(vm, index)) return;
+export function downRead(vm: Vm, index: number, ordering: Ordering = 'ordered'): void {
+  if (tryRead(vm, index, ordering)) return;
   const writer = vm.words.get(index) - 1;
   vm.block(`waits for ${lockName(vm, index)} for read, held for write by ${threadName(vm, writer)}`, [
     writer,
@@ -65,7 +69,7 @@ export function downRead(vm: Vm, index: number): void {
 }
 
 /** Takes a rw_semaphore for write; blocks the step while anybody holds it. */
-export function downWrite(vm: Vm, index: number): void {
+export function downWrite(vm: Vm, index: number, ordering: Ordering = 'ordered'): void {
   const holders = holdersOf(vm, index);
   if (holders.length > 0) {
     const names = holders.map(id => threadName(vm, id)).join(', ');
@@ -73,6 +77,7 @@ export function downWrite(vm: Vm, index: number): void {
     return;
   }
   vm.words.put(index, vm.thread + 1);
+  vm.monitors.lockOrder.taken(index, ordering);
   tell(vm, 'lock', index, 'write');
 }
 
@@ -87,6 +92,7 @@ export function upRead(vm: Vm, index: number): void {
     return;
   }
   vm.words.put(index + 1, vm.words.get(index + 1) & ~bit);
+  vm.monitors.lockOrder.released(index);
   tell(vm, 'unlock', index, 'read');
 }
 
@@ -101,6 +107,7 @@ export function upWrite(vm: Vm, index: number, downgrade: boolean): void {
   }
   vm.words.put(index, 0);
   if (downgrade) vm.words.put(index + 1, vm.words.get(index + 1) | (1 << vm.thread));
+  else vm.monitors.lockOrder.released(index);
   tell(vm, 'unlock', index, 'write');
 }
 

@@ -1,6 +1,7 @@
 /** Every property: a program that violates it, and one beside it that does not. */
 import { describe, expect, test } from 'vitest';
-import { violated, violatedAtRandom } from './toy';
+import { fair } from '../../src/vm/schedule';
+import { compileToy, play, violated, violatedAtRandom } from './toy';
 
 const cpu = 'machine { cpus 1  frames 32 }';
 const gpu = 'machine { cpus 1  frames 32  iommu amd { device gpu { ats  pri requests 4  refaults 2 } } }';
@@ -148,7 +149,7 @@ describe('context and locks', () => {
     task t1 in P on cpu 1 { spin_lock(first); spin_lock(second); spin_unlock(second); spin_unlock(first); }`;
   const locks = 'var first: spinlock  var second: spinlock';
   test('deadlock: two locks in both orders', () => {
-    expect(violatedAtRandom(locks, orders('second', 'first'), 40)).toEqual(['deadlock']);
+    expect(violatedAtRandom(locks, orders('second', 'first'), 40)).toEqual(['deadlock', 'lock-order']);
   });
   test('not in one order', () => {
     expect(violatedAtRandom(locks, orders('first', 'second'), 40)).toEqual([]);
@@ -251,5 +252,198 @@ describe('devices', () => {
     const process = 'process P { mmap A, 2 pages, rw bind nic, pasid 1, driver walker }';
     const body = `${nic} ${process} ${task('skip;')} device nic { dma_write(A, 7); }`;
     expect(violated('', body)).toEqual([]);
+  });
+});
+
+describe('lost-write', () => {
+  const move = `
+    fn move(mm: mm, a: addr, flush: bool) {
+      var e = slot(mm, a); var old = *e; var to = alloc_page();
+      copy_page(to, pte_page(old));
+      *e = mk_pte(to, true);
+      if (flush) { invlpg(a); }
+    }
+    fn install(mm: mm, a: addr, to: page) { var e = slot(mm, a); *e = mk_pte(to, true); }
+    fn page_at(mm: mm, a: addr) -> page { var e = slot(mm, a); return pte_page(*e); }`;
+  const run = (body: string): string[] => violated(move, `${cpu} ${process} ${task(body)}`);
+  test('a store hits the old page when the copy is mapped already', () => {
+    expect(run('store(A, 1); move(P, A, false); store(A, 2);')).toEqual(['lost-write']);
+  });
+  test('a store hits the old page before the copy is mapped', () => {
+    const body = 'store(A, 1); var to = alloc_page(); var f = page_at(P, A); copy_page(to, f);';
+    expect(run(`${body} store(A, 2); install(P, A, to);`)).toEqual(['lost-write']);
+    expect(run(`${body} install(P, A + 1 page, to); store(A, 2);`)).toEqual([]);
+  });
+  test('not when the entry was flushed, nor when it is copied again', () => {
+    expect(run('store(A, 1); move(P, A, true); store(A, 2);')).toEqual([]);
+    const again =
+      'var to = alloc_page(); var f = page_at(P, A); copy_page(to, f); store(A, 2); copy_page(to, f);';
+    expect(run(`store(A, 1); ${again} install(P, A, to);`)).toEqual([]);
+  });
+  test('a store hits the copy, and the old page comes back', () => {
+    const migrate = `${move} var there: bool  var hit: bool
+      syscall fn migrate(mm: mm, a: addr) {
+        var to = alloc_page(); var old = page_at(mm, a);
+        copy_page(to, old); install(mm, a, to); there = true; wait until (hit); install(mm, a, old);
+      }`;
+    const two = 'machine { cpus 2  frames 32 }';
+    const other = 'task t1 in P on cpu 1 { wait until (there); store(A, 2); hit = true; }';
+    expect(violated(migrate, `${two} ${process} ${task('migrate(P, A);')} ${other}`)).toEqual(['lost-write']);
+  });
+  test('not for pages with the same contents of which one is mapped twice', () => {
+    const merge = `var a = page_at(P, A); var b = page_at(P, A + 1 page);
+      var same = memcmp_pages(a, b); assert(same);
+      install(P, A + 1 page, a); invlpg(A + 1 page);`;
+    expect(run(merge)).toEqual([]);
+    expect(
+      run(`store(A + 1 page, 0); ${merge.replace('invlpg(A + 1 page);', '')} store(A + 1 page, 7);`),
+    ).toEqual(['lost-write']);
+  });
+});
+
+describe('lost-dirty', () => {
+  const clean = `
+    fn write_out(mm: mm, a: addr, flush: bool) -> page {
+      var e = slot(mm, a); var old = *e;
+      *e = pte_mkclean(old);
+      if (flush) { invlpg(a); }
+      var page = pte_page(old);
+      page_written_out(page);
+      return page;
+    }
+    fn drop(mm: mm, a: addr, page: page) { var e = slot(mm, a); *e = no_pte(); invlpg(a); free_page(page); }`;
+  const run = (flush: boolean, rest: string): string[] =>
+    violated(
+      clean,
+      `${cpu} ${process} ${task(`store(A, 1); var page = write_out(P, A, ${flush}); store(A, 2); ${rest}`)}`,
+    );
+  test('a store through an old TLB entry leaves no trace, and the page is freed', () => {
+    expect(run(false, 'drop(P, A, page);')).toEqual(['lost-dirty']);
+  });
+  test('or nobody writes it out again', () => {
+    expect(run(false, '')).toEqual(['lost-dirty']);
+  });
+  test('not when the entry was flushed, the page is dirty, written out again or not wanted', () => {
+    expect(run(true, '')).toEqual([]);
+    expect(run(false, 'page.PG_dirty = true;')).toEqual([]);
+    expect(run(false, 'page_written_out(page); drop(P, A, page);')).toEqual([]);
+    expect(run(false, 'page_discarded(page); drop(P, A, page);')).toEqual([]);
+  });
+});
+
+describe('cow-isolation', () => {
+  const fork = `
+    syscall fn share(from: mm, to: mm, a: addr, flush: bool) {
+      var e = slot(from, a);
+      ptep_set_wrprotect(e);
+      var old = *e;
+      var f = slot(to, a);
+      *f = old;
+      if (flush) { invlpg(a); }
+    }`;
+  const two = `${process} process Q { mmap A, 2 pages, rw }`;
+  const run = (body: string, declarations = fork): string[] =>
+    violated(declarations, `${cpu} ${two} ${task(body)}`);
+  test('a store through an old TLB entry after fork has returned', () => {
+    expect(run('store(A, 1); share(P, Q, A, false); store(A, 2);')).toEqual(['cow-isolation']);
+  });
+  test('not when fork flushed, nor through a shared mapping, nor when the other has gone', () => {
+    expect(run('store(A, 1); share(P, Q, A, true); store(A, 2);')).toEqual([]);
+    expect(run('store(A + 1 page, 1); share(P, Q, A, false); store(A + 1 page, 2);')).toEqual([]);
+    const shared = 'for each vma v in P.mmap { v.vm_shared = true; }';
+    expect(run(`store(A, 1); ${shared} share(P, Q, A, false); store(A, 2);`)).toEqual([]);
+    const gone = `${fork} fn unmap(mm: mm, a: addr) { var e = slot(mm, a); *e = no_pte(); }`;
+    expect(run('store(A, 1); share(P, Q, A, false); unmap(Q, A); store(A, 2);', gone)).toEqual([]);
+  });
+  test('not for a store that was issued before fork returned', () => {
+    const bound = `${nic} process P { mmap A, 2 pages, rw, touched bind nic, pasid 1, driver walker }`;
+    const body = `${bound} process Q { mmap A, 2 pages, rw } ${task('share(P, Q, A, true);')}
+      device nic { dma_write(A, 1); ${'dma_write(A, 2);'} }`;
+    const flight = 'replay { nic 4 steps  t0 until done  nic until done }';
+    expect(violated(fork, `${body.replace('dma_write(A, 2);', '')} ${flight}`)).toEqual([]);
+    expect(violated(fork, `${body} ${flight}`)).toEqual(['cow-isolation']);
+  });
+});
+
+describe('lock-order', () => {
+  const locks = `var first: spinlock  var second: spinlock  var sem: rwsem
+    struct node pool 3 { lock: spinlock }`;
+  const run = (body: string): string[] => violated(locks, `${cpu} ${process} ${task(body)}`);
+  const pair = (a: string, b: string): string =>
+    `spin_lock(${a}); spin_lock(${b}); spin_unlock(${b}); spin_unlock(${a});`;
+  test('two locks are taken in both orders, though nobody waits', () => {
+    expect(run(pair('first', 'second') + pair('second', 'first'))).toEqual(['lock-order']);
+    const reading = 'down_read(sem); spin_lock(first); up_read(sem); spin_unlock(first);';
+    expect(run(`spin_lock(first); spin_unlock(first); ${reading}`)).toEqual([]);
+  });
+  test('a second lock of a class, unless it is nested', () => {
+    const nodes = 'var a = new node; var b = new node;';
+    expect(run(`${nodes} ${pair('a.lock', 'b.lock')}`)).toEqual(['lock-order']);
+    const nested = 'spin_lock(a.lock); spin_lock_nested(b.lock); spin_unlock(b.lock); spin_unlock(a.lock);';
+    expect(run(`${nodes} ${nested}`)).toEqual([]);
+  });
+  test('not when one was only tried', () => {
+    const tried =
+      'spin_lock(second); var got = spin_trylock(first); spin_unlock(first); spin_unlock(second);';
+    expect(run(pair('first', 'second') + tried)).toEqual([]);
+    const one = 'spin_lock(first); spin_unlock(first); spin_lock(second); spin_unlock(second);';
+    expect(run(one + pair('second', 'first'))).toEqual([]);
+  });
+});
+
+describe('changes of rights are no findings', () => {
+  test('a NUMA hint under a copy that is still usable', () => {
+    const hint = `syscall fn hint(mm: mm, a: addr) revokes a .. a + 1 page {
+      var e = slot(mm, a); var old = *e; *e = pte_mknuma(old); }`;
+    const none = hint.replace('pte_mknuma(old)', 'pte_modify(old, false, false)');
+    const body = `${cpu} ${process} ${task('store(A, 1); hint(P, A);')}`;
+    expect(violated(hint, body)).toEqual([]);
+    expect(violated(none, body)).toEqual(['stale-after-return']);
+  });
+  test('RO to RW', () => {
+    const upgrade = `syscall fn upgrade(mm: mm, a: addr) revokes a .. a + 1 page {
+      var e = slot(mm, a); var old = *e; *e = pte_wrprotect(old); invlpg(a); *e = pte_mkwrite(old); }`;
+    expect(
+      violated(upgrade, `${cpu} ${process} ${task('store(A, 1); upgrade(P, A); store(A, 2);')}`),
+    ).toEqual([]);
+  });
+});
+
+describe('refcount', () => {
+  const thing = `
+    struct thing pool 2 { refs: int 0..7 counts references }
+    struct owner pool 2 { thing: thing counts refs }
+    fn get(t: thing) { atomic_inc(t.refs); }
+    fn put(t: thing) { if (atomic_dec_and_test(t.refs)) { skip; } }`;
+  const run = (body: string): string[] =>
+    violated(thing, `${cpu} ${process} ${task(`var t = new thing; t.refs = 1; ${body}`)}`);
+  test('dropped once too often, or taken when there is none', () => {
+    expect(run('put(t); put(t);')).toEqual(['refcount']);
+    expect(run('put(t); get(t); put(t);')).toEqual(['refcount']);
+    expect(run('put(t); var got = atomic_inc_not_zero(t.refs); assert(!got);')).toEqual([]);
+  });
+  test('never dropped', () => {
+    expect(run('var o = new owner; o.thing = t; get(t);')).toEqual(['refcount']);
+    expect(run('var o = new owner; o.thing = t;')).toEqual([]);
+    expect(run('put(t);')).toEqual([]);
+  });
+  test('pages are counted by the entries that map them', () => {
+    const { structs, ...program } = compileToy('', `${cpu} ${process} ${task('skip;')}`);
+    const page = structs.page;
+    if (page === undefined) throw new Error('no struct page');
+    const fields = page.fields.map(field => ({ ...field, refcount: field.name === '_count' }));
+    const counted = { ...program, structs: { ...structs, page: { ...page, fields } } };
+    expect(play(counted, () => fair()).map(({ message }) => message)).toEqual([]);
+  });
+  test('a page that is mapped once and counted twice', () => {
+    const body = task('var e = slot(P, A); var page = pte_page(*e); page._count = 2;');
+    const { structs, ...program } = compileToy('', `${cpu} ${process} ${body}`);
+    const page = structs.page;
+    if (page === undefined) throw new Error('no struct page');
+    const fields = page.fields.map(field => ({ ...field, refcount: field.name === '_count' }));
+    const counted = { ...program, structs: { ...structs, page: { ...page, fields } } };
+    const [found, ...more] = play(counted, () => fair());
+    expect(more).toEqual([]);
+    expect(found?.message).toMatch(/^_count of frame \d+ is 2, and 1 references to it are left$/);
   });
 });

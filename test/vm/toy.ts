@@ -18,9 +18,9 @@ struct mm pool 2 {
   list: list of mmu_notifier [2]
   counter: int 0..100 guarded_by(lock)
 }
-struct vma pool 4 { vm_mm: mm  vm_start: addr  vm_end: addr  vm_write: bool }
+struct vma pool 4 { vm_mm: mm  vm_start: addr  vm_end: addr  vm_write: bool  vm_shared: bool }
 struct task per task { mm: mm }
-struct page per frame { _count: int 0..15 }
+struct page per frame { _count: int 0..15  PG_dirty: bool }
 struct mmu_notifier pool 2 { ops: ops  mm: mm }
 callbacks {
   release(mn: mmu_notifier, mm: mm)

@@ -21,10 +21,15 @@ function update(place: number, action: (vm: Vm, variable: Access, rest: number[]
 }
 
 function add(by: number): (vm: Vm, variable: Access) => number {
-  return (_, variable) => {
-    const value = variable.read() + by;
-    variable.write(value);
-    return value;
+  return (vm, variable) => {
+    const before = variable.read();
+    if (variable.isRefcount && before === 0 && by > 0)
+      vm.violate(
+        'refcount',
+        `a reference is added to ${variable.name}, which is 0: what it counts for is gone`,
+      );
+    variable.write(before + by);
+    return before + by;
   };
 }
 

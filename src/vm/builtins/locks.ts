@@ -45,13 +45,19 @@ function context(field: number, by: number): BuiltinMaker {
 
 function trySpin(vm: Vm, index: number): boolean {
   if (vm.words.get(index) !== 0) return false;
-  locks.lock(vm, index, 'spin');
+  locks.lock(vm, index, 'spin', 'try');
   return true;
 }
 
 function tryMutex(vm: Vm, index: number): boolean {
   if (vm.words.get(index) !== 0) return false;
-  locks.lock(vm, index, 'mutex');
+  locks.lock(vm, index, 'mutex', 'try');
+  return true;
+}
+
+function tryWrite(vm: Vm, index: number): boolean {
+  if (locks.holdersOf(vm, index).length > 0) return false;
+  locks.downWrite(vm, index, 'try');
   return true;
 }
 
@@ -73,12 +79,17 @@ export const lockBuiltins = {
   spin_lock_irq: onLock(lockIrq),
   spin_unlock_irq: onLock(unlockIrq),
   mutex_lock: onLock((vm, index) => locks.lock(vm, index, 'mutex')),
-  mutex_trylock: askLock(tryMutex),
   mutex_unlock: onLock((vm, index) => locks.unlock(vm, index, 'mutex')),
-  down_read: onLock(locks.downRead),
-  down_read_trylock: askLock(locks.tryRead),
+  spin_lock_nested: onLock((vm, index) => locks.lock(vm, index, 'spin', 'nested')),
+  mutex_lock_nested: onLock((vm, index) => locks.lock(vm, index, 'mutex', 'nested')),
+  down_read: onLock((vm, index) => locks.downRead(vm, index)),
+  down_read_nested: onLock((vm, index) => locks.downRead(vm, index, 'nested')),
+  down_read_trylock: askLock((vm, index) => locks.tryRead(vm, index)),
+  down_write_nested: onLock((vm, index) => locks.downWrite(vm, index, 'nested')),
+  down_write_trylock: askLock(tryWrite),
+  mutex_trylock: askLock(tryMutex),
   up_read: onLock(locks.upRead),
-  down_write: onLock(locks.downWrite),
+  down_write: onLock((vm, index) => locks.downWrite(vm, index)),
   up_write: onLock((vm, index) => locks.upWrite(vm, index, false)),
   downgrade_write: onLock((vm, index) => locks.upWrite(vm, index, true)),
   srcu_read_lock: onLock((vm, index) => locks.srcuRead(vm, index, 1)),

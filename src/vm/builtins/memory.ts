@@ -86,6 +86,7 @@ function eachPage(vm: Vm, name: string, order: number, action: (index: number) =
 
 function copyPage(vm: Vm, to: number, from: number): void {
   vm.machine.copyFrame(to - 1, from - 1);
+  vm.monitors.copied(from - 1, to - 1);
 }
 
 function protection(read: number, write: number, exec: number): number {
@@ -148,10 +149,17 @@ export const memoryBuiltins = {
   }),
   clear_page: checked('clear_page', (vm, page = 0) => {
     for (let word = 0; word < FRAME_WORDS; word++) vm.machine.writeWord(page - 1, word, 0);
+    vm.monitors.overwritten(page - 1);
     return 0;
   }),
-  page_written_out: checked('page_written_out', () => 0),
-  page_discarded: checked('page_discarded', () => 0),
+  page_written_out: checked('page_written_out', (vm, page = 0) => {
+    vm.monitors.writtenOut(page - 1);
+    return 0;
+  }),
+  page_discarded: checked('page_discarded', (vm, page = 0) => {
+    vm.monitors.discarded(page - 1);
+    return 0;
+  }),
   table_page: values((_, table = 0) => table),
   null_page: values(() => 0),
   copy_page_word: checked('copy_page_word', (vm, to = 0, from = 0, word = 0) => {
@@ -165,7 +173,9 @@ export const memoryBuiltins = {
   }),
   memcmp_pages: checked('memcmp_pages', (vm, a = 0, b = 0) => {
     if (!isPage(vm, 'memcmp_pages', b)) return 0;
-    return vm.machine.framesEqual(a - 1, b - 1) ? 1 : 0;
+    if (!vm.machine.framesEqual(a - 1, b - 1)) return 0;
+    vm.monitors.foundEqual(a - 1, b - 1);
+    return 1;
   }),
   read_word: checked('read_word', (vm, page = 0, word = 0) =>
     isWord(vm, 'read_word', word) ? vm.machine.readWord(page - 1, word) : 0,

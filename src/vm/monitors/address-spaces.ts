@@ -48,13 +48,20 @@ export function mmOfThread(vm: Vm, thread: number): number {
   return fieldOf(vm, 'task', 'mm', thread + 1);
 }
 
-/** Rights the VMA at an address gives now; null if there is none. */
-export function vmaRights(vm: Vm, mm: number, address: number): { readonly write: boolean } | null {
+/** Rights the VMA at an address gives now, and whether it is shared; null if there is none. */
+export function vmaRights(
+  vm: Vm,
+  mm: number,
+  address: number,
+): { readonly write: boolean; readonly shared: boolean } | null {
   for (const vma of vmasOf(vm, mm)) {
     const start = wideField(vm, 'vma', 'vm_start', vma);
     const end = wideField(vm, 'vma', 'vm_end', vma);
     if (!addressBelow(address, start) && addressBelow(address, end))
-      return { write: fieldOf(vm, 'vma', 'vm_write', vma) !== 0 };
+      return {
+        write: fieldOf(vm, 'vma', 'vm_write', vma) !== 0,
+        shared: fieldOf(vm, 'vma', 'vm_shared', vma) !== 0,
+      };
   }
   return null;
 }

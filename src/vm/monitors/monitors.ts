@@ -2,11 +2,12 @@
  * What is always watched: listens to the machine and to the stack, keeps what it must remember in state,
  * reports findings.
  */
-import { alignDown, fromWords, PAGE_SIZE } from '../../base/address';
+import { alignDown, entrySpan, fromWords, PAGE_SIZE } from '../../base/address';
 import { unreachable } from '../../base/assert';
 import type { Layout } from '../../base/layout';
 import type { FunctionCode } from '../../language/program';
 import type { CachedCopy } from '../../machine/copies';
+import { pteFrame, pteHuge, pteMapped, ptePresent } from '../../machine/entry-format';
 import { TABLE } from '../../machine/frames';
 import type { Agent, MachineHooks } from '../../machine/observer';
 import { MARK } from '../../machine/register-bits';
@@ -15,10 +16,15 @@ import { addressText } from '../format';
 import { FRAME_HEADER } from '../layout';
 import type { Violation } from '../types';
 import type { Vm } from '../vm';
-import { fieldOf } from './address-spaces';
+import { fieldOf, placeOfSlot } from './address-spaces';
+import { LockOrder } from './lock-order';
 import { Obligations } from './obligations';
 import { Operations } from './operations';
+import { PageCopies } from './page-copies';
+import { leaks } from './refcounts';
+import { Sharing } from './sharing';
 import { Subscribers } from './subscribers';
+import { WriteOuts } from './write-outs';
 
 /**
  * Kernel functions that open and close a bracket for subscribers that implement only one of the two
@@ -41,7 +47,8 @@ export const judgedFields: Readonly<Record<string, readonly string[]>> = {
   mm: ['mmap', 'pgd'],
   mmu_notifier: ['mm', 'ops'],
   task: ['mm'],
-  vma: ['vm_end', 'vm_next', 'vm_start', 'vm_write'],
+  page: ['PG_dirty'],
+  vma: ['vm_end', 'vm_next', 'vm_shared', 'vm_start', 'vm_write'],
 };
 
 /** All monitors of a vm. */
@@ -49,6 +56,10 @@ export class Monitors implements MachineHooks {
   readonly subscribers: Subscribers;
   private readonly obligations: Obligations;
   private readonly operations: Operations;
+  private readonly copies: PageCopies;
+  private readonly writeOuts: WriteOuts;
+  private readonly sharing: Sharing;
+  readonly lockOrder: LockOrder;
 
   constructor(
     private readonly vm: Vm,
@@ -57,6 +68,10 @@ export class Monitors implements MachineHooks {
     this.subscribers = new Subscribers(vm, layout);
     this.obligations = new Obligations(vm, this.subscribers, layout);
     this.operations = new Operations(vm, this.subscribers, layout);
+    this.copies = new PageCopies(vm, layout);
+    this.writeOuts = new WriteOuts(vm, layout);
+    this.sharing = new Sharing(vm, layout);
+    this.lockOrder = new LockOrder(vm, layout);
   }
 
   /** False while an expression is read for display: looking is no access. */
@@ -123,6 +138,7 @@ export class Monitors implements MachineHooks {
 
   issued(agent: Agent, pasid: number, address: number, write: boolean): void {
     this.operations.issued(agent.kind, agent.index, pasid, address, write);
+    this.sharing.issued();
   }
 
   accessed(
@@ -134,6 +150,12 @@ export class Monitors implements MachineHooks {
     marked: boolean,
   ): void {
     this.operations.accessed(address, write, frame);
+    const mm = this.operations.mmOfAccess(agent.kind, agent.index, pasid);
+    this.sharing.accessed(mm, address, write, frame);
+    if (write) {
+      if (mm !== 0) this.copies.stored(mm, address, frame);
+      this.writeOuts.stored(frame);
+    }
     if (!marked) return;
     const who = this.agentName(agent, pasid);
     const what = write ? 'writes to' : 'reads';
@@ -166,10 +188,67 @@ export class Monitors implements MachineHooks {
 
   entryStoring(frame: number, slot: number, old: number, value: number): void {
     this.obligations.entryStoring(frame, slot, old, value);
+    const isLeaf = ptePresent(value) && (this.vm.machine.tableLevel(frame) <= 1 || pteHuge(value));
+    const isSame = pteMapped(old) && pteFrame(old) === pteFrame(value) && pteHuge(old) === pteHuge(value);
+    if (!isLeaf) return;
+    const span = pteHuge(value) ? entrySpan(this.vm.machine.tableLevel(frame)) / PAGE_SIZE : 1;
+    const isShared = !isSame && this.isMapped(pteFrame(value), span);
+    if (this.copies.isQuiet() && !isShared) return;
+    const place = placeOfSlot(this.vm, frame, slot);
+    if (place === null) return;
+    for (let piece = 0; piece < span; piece++) {
+      const first = pteFrame(value) + piece;
+      if (isShared) this.sharing.mapping(place.mm, first);
+      if (!this.copies.isQuiet()) this.copies.mapped(place.mm, place.address + piece * PAGE_SIZE, first);
+    }
+  }
+
+  /** Whether one of `count` frames is mapped somewhere, or may be a part of a huge page that is. */
+  private isMapped(frame: number, count: number): boolean {
+    const { frames } = this.vm.machine;
+    if (frames.anyHuge()) return true;
+    for (let piece = 0; piece < count; piece++) if (frames.references(frame + piece) > 0) return true;
+    return false;
+  }
+
+  /** A page was copied to another. */
+  copied(from: number, to: number): void {
+    this.copies.copied(from, to);
+  }
+
+  /** Two pages were found to have the same contents: each is a copy of the other. */
+  foundEqual(a: number, b: number): void {
+    if (!this.live) return;
+    this.copies.copied(a, b);
+    this.copies.copied(b, a);
+  }
+
+  /** Other contents were put in a page. */
+  overwritten(frame: number): void {
+    this.copies.overwritten(frame);
+  }
+
+  /** The contents of a page were read to be kept. */
+  writtenOut(frame: number): void {
+    this.writeOuts.writtenOut(frame);
+  }
+
+  /** Nobody wants the contents of a page. */
+  discarded(frame: number): void {
+    this.writeOuts.discarded(frame);
+  }
+
+  /** The operation of a thread is over. */
+  operationReturned(thread: number): void {
+    this.copies.operationReturned(thread);
+    this.sharing.operationReturned(thread);
   }
 
   frameFreeing(frame: number): void {
     this.obligations.frameFreeing(frame);
+    this.writeOuts.freed(frame);
+    this.copies.freed(frame);
+    this.sharing.freed(frame);
   }
 
   pageResponse(device: number, pasid: number, tag: number, outstanding: boolean): void {
@@ -187,11 +266,15 @@ export class Monitors implements MachineHooks {
 
   /** What is wrong when everything is quiet. */
   atRest(): Violation[] {
+    return [...this.unanswered(), ...this.writeOuts.atRest(), ...leaks(this.vm)];
+  }
+
+  private unanswered(): Violation[] {
     return this.vm.machine.devices.flatMap(({ index }) =>
       this.vm.machine
         .requests(index)
         .filter(({ stage }) => stage === 'logged-page-request' || stage === 'page-request')
-        .map(({ pasid, address }) => this.unanswered({ kind: 'device', index }, pasid, address)),
+        .map(({ pasid, address }) => this.neverAnswered({ kind: 'device', index }, pasid, address)),
     );
   }
 
@@ -220,7 +303,7 @@ export class Monitors implements MachineHooks {
     }
   }
 
-  private unanswered(agent: Agent, pasid: number, address: number): Violation {
+  private neverAnswered(agent: Agent, pasid: number, address: number): Violation {
     const thread = this.vm.threads.find(({ kind }) => kind === 'device')?.id ?? 0;
     const what = `the page request of ${this.agentName(agent, pasid)} for ${addressText(this.vm, address)}`;
     const message = `${what} is never answered`;

@@ -6,7 +6,7 @@ import { addressBelow, fromWords, highWord, lowWord, PAGE_SIZE } from '../../bas
 import type { Layout } from '../../base/layout';
 import type { FunctionCode } from '../../language/program';
 import type { CachedCopy } from '../../machine/copies';
-import { pteFrame, ptePresent, pteWrite } from '../../machine/entry-format';
+import { pteFrame, pteMapped, pteWrite } from '../../machine/entry-format';
 import { compileExpr } from '../expressions';
 import { addressText } from '../format';
 import { FRAME_HEADER, THREAD } from '../layout';
@@ -63,16 +63,22 @@ export class Operations {
     for (const index of this.leaves.all(words))
       if (words.get(index) === thread + 1) this.leaves.remove(words, index);
     for (let field: number = THREAD.operation; field < THREAD.illegal; field++) words.put(base + field, 0);
+    this.vm.monitors.operationReturned(thread);
   }
 
   /** An access is issued: notes whether it is allowed now. */
   issued(kind: 'cpu' | 'device', index: number, pasid: number, address: number, write: boolean): void {
     const { vm } = this;
-    const mm = kind === 'cpu' ? mmOfThread(vm, vm.thread) : this.mmOfBinding(index, pasid);
+    const mm = this.mmOfAccess(kind, index, pasid);
     const rights = mm === 0 ? null : vmaRights(vm, mm, address);
     const allowed = mm === 0 || (rights !== null && (!write || rights.write));
     const illegal = !allowed && !this.isRevoking(mm, address) ? 1 : 0;
     vm.words.put(vm.threadBase(vm.thread) + THREAD.illegal, illegal);
+  }
+
+  /** The address space that an access of the current thread goes to; 0 for none. */
+  mmOfAccess(kind: 'cpu' | 'device', index: number, pasid: number): number {
+    return kind === 'cpu' ? mmOfThread(this.vm, this.vm.thread) : this.mmOfBinding(index, pasid);
   }
 
   /** An access completes. */
@@ -153,12 +159,11 @@ export class Operations {
   }
 
   private isStale(copy: CachedCopy, root: number, address: number): boolean {
-    const now = this.vm.machine.backing(root, address);
+    // A NUMA hint takes no right away: it only asks who accesses the page.
+    const now = this.vm.machine.backing(root, address) ?? this.vm.machine.hint(root, address);
     if (now === undefined) return true;
     const offset = Math.floor((address - copy.address) / PAGE_SIZE);
-    return (
-      now.frame !== copy.frame + offset || (copy.write && !pteWrite(now.value)) || !ptePresent(now.value)
-    );
+    return now.frame !== copy.frame + offset || (copy.write && !pteWrite(now.value)) || !pteMapped(now.value);
   }
 
   private isRevoking(mm: number, address: number): boolean {

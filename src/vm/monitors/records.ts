@@ -17,6 +17,11 @@ export class Records {
     this.base = layout.reserve(capacity * width + 1);
   }
 
+  /** Whether no record is in use. */
+  isEmpty(words: Words): boolean {
+    return words.get(this.base) === 0;
+  }
+
   /** Word indices of the records in use. */
   all(words: Words): number[] {
     const found: number[] = [];
