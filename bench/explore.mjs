@@ -1,9 +1,9 @@
 /**
  * How fast a search is, beside Spin in the same run. `node bench/explore.mjs [PART ...]` after
  * `npm run build`; a part is NP,NCPU,NDEV,NUNMAP (the yardstick in that size), `bugs`, `scenarios` or
- * `growth`. Without one: three sizes and the rest. Each search has a process of its own and one thread. Prints tables; nothing is
- * written. For the peer, install `spin` and `gcc` (apt-get install spin gcc); without them its lines are left
- * out.
+ * `growth`. Without one: three sizes and the rest. Each search has a process of its own and one thread.
+ * Prints tables; nothing is written. For the peer, install `spin` and `gcc` (apt-get install spin gcc);
+ * without them its lines are left out.
  */
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
