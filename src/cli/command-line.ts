@@ -62,6 +62,7 @@ function commands(terminal: Terminal, end: (code: number) => void): Command {
     .option('--notation', 'print a report and a diagram as commit messages have them')
     .option('--width <columns>', 'width of the lanes; that of the terminal by default, else 100', parseWidth)
     .option('--all', 'explain every finding, not just the first of each property')
+    .option('--costs', 'print what the run cost: callbacks, flushes, invalidations, page requests')
     .option('--json', 'print one event a line')
     .addHelpText('after', exitCodeHelp)
     .action(async (file, options) => end(await run(file, options, terminal)));

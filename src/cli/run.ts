@@ -5,6 +5,7 @@ import { type LaunchFiles, loadRun, startSession } from '../session/load';
 import { notes } from '../session/notes';
 import type { ScheduleName, Session } from '../session/session';
 import { verdict } from '../session/verdict';
+import { costsOf, costsText } from '../trace/costs';
 import { traceRecords } from '../trace/records';
 import { formatSchedule, parseSchedule, savedScheduler } from '../trace/saved-schedule';
 import { lanes } from '../view/lanes';
@@ -24,6 +25,7 @@ export interface RunOptions extends LoadOptions {
   readonly width?: number;
   readonly all?: boolean;
   readonly json?: boolean;
+  readonly costs?: boolean;
 }
 
 /** Plays a schedule to its end and answers with the exit code of the verdict. */
@@ -44,6 +46,7 @@ export async function run(file: string, options: RunOptions, terminal: Terminal)
   else if (options.notation) terminal.out(notationOf(session, session.findings()[0] ?? null));
   else
     terminal.out(lanes(session, { columns: options.width ?? terminal.columns, all: options.all ?? false }));
+  if (options.costs && !options.json) terminal.out(costsText(costsOf(session.events())));
   return verdict(session).exitCode;
 }
 
@@ -61,6 +64,8 @@ function openSession(program: Program, files: LaunchFiles, { schedule, seed }: R
 
 function printRecords(session: Session, terminal: Terminal): void {
   for (const record of traceRecords(session)) terminal.out(`${JSON.stringify(record)}\n`);
+  const costs = costsOf(session.events());
+  terminal.out(`${JSON.stringify({ type: 'costs', name: 'costs', ...costs })}\n`);
   for (const text of notes(session))
     terminal.out(`${JSON.stringify({ type: 'note', name: 'note', text })}\n`);
   const { status, text, violated } = verdict(session);
