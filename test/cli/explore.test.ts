@@ -19,7 +19,7 @@ test('first the verdict, then why, then a diagram; the schedule that is saved re
   expect(out).toMatch(/\n {2}filled: the ATC of gpu took A \+ 1 page/);
   expect(out).toMatch(/\n {2}too early: the INVALIDATE_IOTLB_PAGES gpu PASID 1 was carried out/);
   expect(out).toMatch(/\nCPU0 +gpu\n---- +---\n/);
-  expect(out).toMatch(/\n {2}use-after-free in \d+ steps \(above\), with \d switches\n/);
+  expect(out).toMatch(/\n {2}use-after-free in \d+ steps \(above\), with \d+ switches\n/);
   expect(out).toMatch(/\d+ states, [\d,]+ transitions, depth \d+/);
   expect(out).toMatch(/not reached: \d+ lines in \d+ files/);
   expect(out.split('\n').filter(line => line.length > 100)).toEqual([]);
