@@ -172,6 +172,7 @@ export class Machine {
     const mayHold = this.wires.searched?.mayHold;
     if (this.frames.kind(frame) === TABLE) mayHold?.tableFreeing(frame);
     if (!this.frames.free(frame)) return;
+    mayHold?.entryChanged();
     for (const cpu of this.cpus) cpu.markFrame(frame);
     for (const iommu of this.iommus) iommu.markFrame(frame);
     for (const device of this.devices) device.markFrame(frame);

@@ -21,7 +21,7 @@ import { prefixHigh, prefixLow, slotOf } from '../base/address';
 import type { Layout } from '../base/layout';
 import { FRAME_WORDS } from '../base/words';
 import type { Cpu } from './cpu';
-import type { Device } from './device';
+import { type Device, PASIDS } from './device';
 import { PTE, pteFrame, type TableFormat } from './entry-format';
 import { type Frames, spans, TABLE } from './frames';
 import { type Copy, Held } from './held';
@@ -46,8 +46,7 @@ import type { EntryWatch, Wires } from './wires';
 
 /** Copies that may be held beyond live ones; more is a limit of the search. */
 const HELD_MAX = 160;
-/** PASIDs of a device that can have a root. */
-const PASIDS = 32;
+const GLOBAL = 'copies of global pages outlive a switch of the address space, which is not searched';
 /** What of an entry a copy of it has. */
 const COPIED = ~(PTE.SPECIAL | PTE.SOFT_DIRTY | PTE.PROTNONE);
 const WALKABLE = PTE.P | PTE.A;
@@ -184,7 +183,7 @@ export class MayHold implements EntryWatch {
     if (!this.isLeafAt(value, level)) return rights;
     if ((this.format.required & PTE.U) !== 0 && (rights & U) === 0) return 0;
     if (space.device !== null) return (rights & ~W) | LEAF;
-    if ((value & PTE.G) !== 0) this.search.limit('global pages are not searched');
+    if ((value & PTE.G) !== 0) this.search.limit(GLOBAL);
     return rights | LEAF | ((value & PTE.D) !== 0 ? D : 0);
   }
 
@@ -224,6 +223,7 @@ export class MayHold implements EntryWatch {
   }
 
   entryChanging(frame: number, slot: number, old: number, value: number): void {
+    if ((value & (PTE.P | PTE.G)) === (PTE.P | PTE.G)) this.search.limit(GLOBAL);
     if ((old & WALKABLE) !== WALKABLE || ((old ^ value) & COPIED) === 0) return;
     for (const space of this.spaces()) {
       for (const position of this.reaching(space, frame)) {
@@ -242,12 +242,12 @@ export class MayHold implements EntryWatch {
     else this.settle();
   }
 
+  /** A table is about to be freed: what walks found in it stays, once `entryChanged` says that it is. */
   tableFreeing(frame: number): void {
     if (this.frames.nextPopulated(frame, 0, FRAME_WORDS) < 0) return;
-    const lost: Copy[] = [];
     for (const space of this.spaces())
-      for (const position of this.reaching(space, frame)) this.each(space, position, copy => lost.push(copy));
-    this.hold(lost);
+      for (const position of this.reaching(space, frame))
+        this.each(space, position, copy => this.pending.push(copy));
   }
 
   /** A register is about to refer to a root, or to none (-1). */
@@ -307,16 +307,6 @@ export class MayHold implements EntryWatch {
     this.hold(kept);
   }
 
-  /** An access was not answered: the leaves that would have answered it are gone. */
-  missed(space: Space, low: number, high: number, need: number): void {
-    const { held } = this;
-    const atc = space.device === null ? -1 : this.atcOf(space.device);
-    this.removeIf(at => {
-      if (!held.isLeaf(at) || held.tag(at) !== space.tag || (held.flags(at) & need) !== need) return false;
-      return (held.cache(at) === space.cache || held.cache(at) === atc) && held.covers(at, low, high);
-    });
-  }
-
   /** INVALIDATE_IOMMU_PAGES is carried out: for an address or all, pointers too if `pde`. */
   iommuInvalidated(
     device: Device,
@@ -354,6 +344,12 @@ export class MayHold implements EntryWatch {
     const { held } = this;
     const [cache, tag] = [this.atcOf(device), device.tag(pasid)];
     this.removeIf(at => held.belongs(at, cache, tag) && (all || held.covers(at, low, high)));
+  }
+
+  /** Whether the tables see the whole of an address: those of few levels translate the lowest only. */
+  isTranslated(low: number, high: number): boolean {
+    const { levels } = this.format;
+    return levels >= 4 || (prefixLow(low, levels + 1) === 0 && prefixHigh(high, levels + 1) === 0);
   }
 
   /** Where a walk of a space begins. */

@@ -60,6 +60,8 @@ export class SearchAccess {
   /** Chooses what an access comes to. `issued` if it was issued in this step. */
   choose(space: Space, low: number, high: number, write: boolean, issued: boolean): Possibility {
     const { mayHold } = this;
+    if (!mayHold.isTranslated(low, high))
+      mayHold.search.limit('an address is used whose upper bits the page tables do not see');
     const possible = this.possibilities(space, low, high, write);
     if (issued && mayHold.search.isIssueJudged()) possible.push({ kind: 'wait' });
     const possibility = possible[mayHold.search.choose(possible.length)] ?? { kind: 'wait' };
@@ -75,7 +77,6 @@ export class SearchAccess {
     high: number,
     write: boolean,
   ): WalkResult {
-    this.mayHold.missed(space, low, high, neededBy(space, write));
     return position === nowhere ? 'absent' : this.read(space, position, low, high, write);
   }
 
