@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Editor, openEditor, screenshot } from './editor';
 import {
+  chooseForTest,
   focusThread,
   openFile,
   poll,
@@ -160,6 +161,8 @@ test('the Test Explorer runs scenarios; one that differs shows what was expected
   await pressTest(editor, 'a-wrong.mmu', 'Run Test');
   await waitForTest(/^a-wrong\.mmu \(Failed\)/);
   await screenshot(editor, '11-tests');
+  await chooseForTest(editor, 'a-wrong.mmu', 'wrong', 'Show Report');
+  await editor.page.locator('.tab.active[data-resource-name="wrong.report"]').waitFor();
 });
 
 test('Debug Test goes to the violation', async () => {

@@ -181,3 +181,19 @@ export async function pressTest({ page }: Editor, name: string, action: string):
 export async function pressToast({ page }: Editor, name: string): Promise<void> {
   await page.locator('.notifications-toasts .monaco-button', { hasText: name }).first().click();
 }
+
+/** Chooses from the menu of a test, below the row of its file. */
+export async function chooseForTest(
+  { page }: Editor,
+  file: string,
+  name: string,
+  action: string,
+): Promise<void> {
+  const rows = page.locator('.test-explorer .monaco-list-row');
+  const fileRow = rows.filter({ hasText: file }).first();
+  if ((await fileRow.getAttribute('aria-expanded')) !== 'true')
+    await fileRow.locator('.monaco-tl-twistie').click();
+  const row = rows.filter({ hasText: new RegExp(`^\\s*${name}\\b`) }).first();
+  await row.click({ button: 'right' });
+  await page.locator('.monaco-menu .action-label', { hasText: action }).click();
+}
