@@ -10,8 +10,8 @@ import { installExtension, seedSettings, serve } from '../../scripts/code-server
 import { vsix } from '../../scripts/package.mjs';
 import { ensureChromium, root } from '../../scripts/setup.mjs';
 
-/** How long the editor may take to load, and to show what a command led to. */
-export const timeouts = { load: 60_000, show: 30_000 };
+/** How long the editor may take to load, to show what a command led to, and what a search has found. */
+export const timeouts = { load: 60_000, show: 30_000, explore: 60_000 };
 
 const browserFlags = [
   '--disable-gpu',

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { type Editor, openEditor, screenshot } from './editor';
+import { type Editor, openEditor, screenshot, timeouts } from './editor';
 import {
   chooseForTest,
   focusThread,
@@ -62,6 +62,7 @@ const waitForToast = (start: string) =>
     () => readToasts(editor),
     toasts => toasts.some(toast => toast.startsWith(start)),
     `a message '${start}...'`,
+    timeouts.explore,
   );
 
 /** Waits for a row of the Test Explorer that fits. */
@@ -70,6 +71,7 @@ const waitForTest = (row: RegExp) =>
     () => readTests(editor),
     rows => rows.some(each => row.test(each)),
     `a test ${row}`,
+    timeouts.explore,
   );
 
 test('the CodeLens explores a scenario: the verdict is told, and shown where it was expected', async () => {
@@ -180,7 +182,7 @@ test('coverage marks what no interleaving reaches', async () => {
   await showContainer(editor, 'Testing');
   await pressTest(editor, file, 'Run Test with Coverage');
   const covered = page.locator('.test-coverage-list-item', { hasText: 'flush_in_start.mmu' });
-  await covered.waitFor();
+  await covered.waitFor({ timeout: timeouts.explore });
   await page.locator('.test-coverage-list-item', { hasText: 'memory.mmu' }).click();
   await page.locator('.coverage-deco-gutter.coverage-deco-miss').first().waitFor();
   await screenshot(editor, '13-coverage');

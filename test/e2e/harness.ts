@@ -146,6 +146,7 @@ export async function poll<Value>(
   read: () => Promise<Value>,
   isMeant: (value: Value) => boolean,
   what: string,
+  timeout = timeouts.show,
 ): Promise<Value> {
   let value = await read();
   await expect
@@ -154,7 +155,7 @@ export async function poll<Value>(
         value = await read();
         return isMeant(value) ? 'seen' : `not seen, but ${JSON.stringify(value)}`;
       },
-      { timeout: timeouts.show, interval: 100, message: what },
+      { timeout, interval: 100, message: what },
     )
     .toBe('seen');
   return value;
@@ -193,7 +194,8 @@ export async function chooseForTest(
   const fileRow = rows.filter({ hasText: file }).first();
   if ((await fileRow.getAttribute('aria-expanded')) !== 'true')
     await fileRow.locator('.monaco-tl-twistie').click();
-  const row = rows.filter({ hasText: new RegExp(`^\\s*${name}\\b`) }).first();
+  // Its description follows without a space.
+  const row = rows.filter({ hasText: new RegExp(`^\\s*${name}`) }).first();
   await row.click({ button: 'right' });
   await page.locator('.monaco-menu .action-label', { hasText: action }).click();
 }
