@@ -26,7 +26,7 @@ const allowed: Record<string, (string | RegExp)[]> = {
   explore: core,
   session: core,
   trace: core,
-  conformance: core,
+  conformance: ['trace', ...core],
   explain: ['session', 'explore', 'trace', ...core],
   view: ['explain', 'session', 'explore', 'trace', ...core],
   debug: [...shown, '@vscode/debugadapter', '@vscode/debugprotocol'],

@@ -3,8 +3,9 @@
  * it holds is told in the recordings' words.
  */
 import { alignDown, entrySpan, PAGE_SIZE, tableIndex } from '../base/address';
-import { entryKind, PTE, pteFrame, pteHuge, ptePresent, pteWrite, X86_64 } from '../machine/entry-format';
+import { pteFrame, pteHuge, ptePresent, X86_64 } from '../machine/entry-format';
 import { TABLE } from '../machine/frames';
+import { entryText } from '../trace/entry-text';
 import { rootOf } from '../vm/monitors/address-spaces';
 import type { Vm } from '../vm/vm';
 import { withoutNumber } from './notation';
@@ -66,7 +67,9 @@ export class Watch {
     return this.entries.map(({ address }) => {
       this.nameAll(address, '#new');
       const found = this.find(address);
-      return typeof found === 'string' ? found : this.describe(found);
+      return typeof found === 'string'
+        ? found
+        : entryText(found.value, found.level, this.names.get(pteFrame(found.value)) ?? 'p[?]');
     });
   }
 
@@ -142,44 +145,4 @@ export class Watch {
     if (place === undefined) return `0x${address.toString(16)}`;
     return `${place.name}+${Math.floor((address - place.address) / PAGE_SIZE)}`;
   }
-
-  private describe({ level, value }: Found): string {
-    const page = this.names.get(pteFrame(value)) ?? 'p[?]';
-    const at = ` l${level}`;
-    switch (entryKind(value)) {
-      case 'none':
-        if (value === 0) return 'none';
-        return `INVALID_PMD ${page} SPLITTING`;
-      case 'present':
-        return `${page} ${flagsOf(value)}${level > 1 ? ' PMD' : ''}`;
-      case 'protnone':
-        return `PROTNONE ${page}${at}`;
-      case 'numa':
-        return `NUMA ${page}${at}`;
-      case 'invalid':
-        return `INVALID_PMD ${page} SPLITTING`;
-      case 'migration':
-        return `migration_${pteWrite(value) ? 'write' : 'read'} ${page}${at}`;
-      case 'file':
-        return `file_pte:${pteFrame(value)}${at}`;
-      case 'swap':
-        return `swap${at}`;
-      case 'hwpoison':
-        return `hwpoison${at}`;
-      case 'device':
-        return `device${at}`;
-    }
-  }
-}
-
-/** `RWAD`, and P for a huge entry that is being split, which models keep in the bit for software. */
-function flagsOf(value: number): string {
-  const flags = [
-    ['W', PTE.W],
-    ['A', PTE.A],
-    ['D', PTE.D],
-  ] as const;
-  const set = flags.filter(([, bit]) => (value & bit) !== 0).map(([letter]) => letter);
-  const isSplitting = pteHuge(value) && (value & PTE.SPECIAL) !== 0;
-  return `R${set.join('')}${isSplitting ? 'P' : ''}`;
 }

@@ -9,6 +9,7 @@ import type { MachineEvent } from '../machine/observer';
 import { formatMapped } from '../vm/format';
 import type { VmEvent } from '../vm/types';
 import type { Vm } from '../vm/vm';
+import { entryText } from './entry-text';
 
 /** Something that happened in a run; a session keeps these. */
 export interface Happening {
@@ -50,7 +51,13 @@ export interface TraceRecord {
   readonly text?: string;
   readonly at?: string;
   readonly stack?: readonly string[];
+  /** Entries of mappings, by page, that software changed before the first record, and after this one. */
+  readonly pte_changed?: EntryStates;
+  readonly pte_after?: EntryStates;
 }
+
+/** States of entries by the pages they map: `A+0` to `p[A+0] RWAD`; not the A and D that hardware sets. */
+type EntryStates = Readonly<Record<string, string>>;
 
 /** Functions whose entry recorded traces show. */
 const probes = new Set([
@@ -70,12 +77,50 @@ export function traceRecords(run: { readonly vm: Vm; events(): readonly Happenin
   const subscribers: number[] = [];
   const pages: PageNames = new Map();
   const found: TraceRecord[] = [];
+  let changed: EntryStates = {};
   for (const happening of run.events()) {
+    changed = { ...changed, ...changeBy(vm, happening.event, pages) };
     namePage(vm, happening.event, pages);
     const record = recordOf(vm, happening, subscribers, pages);
-    if (record !== null) found.push(record);
+    if (record === null) continue;
+    if (recorded.has(record.type)) {
+      found.push(
+        tellChanges(found, changed) ? record : { ...record, ...changesField('pte_changed', changed) },
+      );
+      changed = {};
+    } else found.push(record);
   }
+  tellChanges(found, changed);
   return found;
+}
+
+/** The records that recorded traces have too: these tell of the entries. */
+const recorded: ReadonlySet<TraceRecord['type']> = new Set(['cb', 'probe', 'free', 'mark']);
+
+/** Adds changes to the last record that tells of entries; false if there is none yet. */
+function tellChanges(found: TraceRecord[], changed: EntryStates): boolean {
+  const last = found.findLastIndex(({ type }) => recorded.has(type));
+  const record = found[last];
+  if (record === undefined) return false;
+  found[last] = { ...record, ...changesField('pte_after', changed) };
+  return true;
+}
+
+function changesField(name: 'pte_changed' | 'pte_after', changed: EntryStates): Partial<TraceRecord> {
+  return Object.keys(changed).length === 0 ? {} : { [name]: changed };
+}
+
+/** The new state of a leaf that an event has stored in a mapping. */
+function changeBy(vm: Vm, event: VmEvent, pages: PageNames): EntryStates {
+  if (event.type !== 'machine' || event.event.type !== 'store-entry' || event.place === null) return {};
+  const { old, value } = event.event;
+  const { address, level } = event.place;
+  if (level > 1 && !pteHuge(old) && !pteHuge(value)) return {};
+  const name = pageName(vm, address);
+  if (!name.includes('+')) return {};
+  const isSame = ptePresent(old) && pteFrame(old) === pteFrame(value);
+  const page = pages.get(pteFrame(value)) ?? `p[${name}]${isSame ? '' : '#new'}`;
+  return { [name]: entryText(value, level, page) };
 }
 
 /** Names of frames, by the mapping they were taken out of: `p[A+3]`; tables by the first page they served. */

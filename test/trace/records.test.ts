@@ -60,3 +60,23 @@ test('callbacks, flushes and frees come as recorded traces have them', () => {
     ]
   `);
 });
+
+test('entries that change are told with the record before, as recorded traces have it', () => {
+  const session = sessionOf('unmap.mmu', 'in_time');
+  session.playToEnd();
+  const changes = traceRecords(session).flatMap(({ name, pte_changed, pte_after }) =>
+    pte_changed === undefined && pte_after === undefined ? [] : [{ name, pte_changed, pte_after }],
+  );
+  expect(changes).toMatchInlineSnapshot(`
+    [
+      {
+        "name": "invalidate_range_start",
+        "pte_after": {
+          "A+0": "none",
+          "A+1": "none",
+        },
+        "pte_changed": undefined,
+      },
+    ]
+  `);
+});
