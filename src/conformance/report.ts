@@ -26,7 +26,9 @@ export function textOf(cells: readonly Cell[], columns: number): string {
   const width = Math.max(0, ...names.map(name => name.length));
   const lines = rows.map((row, index) => {
     const name = (names[index] ?? '').padEnd(width);
-    return `${name}  ${fold(row.outcome, columns - width - 2, width + 2)}`;
+    const forgiven = forgivenOf(row);
+    const outcome = forgiven === '' ? row.outcome : `${row.outcome} (forgiven: ${forgiven})`;
+    return `${name}  ${fold(outcome, columns - width - 2, width + 2)}`;
   });
   return `${[...lines, '', ...summary(cells)].join('\n')}\n`;
 }
