@@ -10,6 +10,7 @@
  * these capacities.
  */
 import type { FunctionCode, Program } from '../language/program';
+import { devicesOf } from '../machine/config';
 import type { CacheMode } from '../vm/types';
 import { BreadthFirst } from './breadth-first';
 import { DepthFirst } from './depth-first';
@@ -110,6 +111,10 @@ function whyIncomplete(program: Program, progress: Progress): string | null {
     return `internal error: real caches do not show the violation of ${unshown} that was found`;
   if (progress.limit !== null) return progress.limit;
   if (!progress.complete) return 'the search was ended before all states were visited';
+  const splits = devicesOf(program.scenario.machine).find(device => device.splits);
+  if (splits !== undefined && progress.options.caches === 'search') {
+    return `${splits.name} splits translations, which unlimited caches do not: search with other caches`;
+  }
   const isProof = progress.options.caches !== 'demand' || !hasTranslations(program);
   return isProof ? null : 'caches that fill on speculation or evict were not searched';
 }

@@ -45,6 +45,7 @@ const deviceSettings = {
   pri: { standard: 0, min: 0, max: 1, alone: 1, takesNone: true },
   requests: { standard: 4, min: 1, max: 32 },
   refaults: { standard: 0, min: 0, max: 15 },
+  'split-translations': { standard: 0, min: 0, max: 1, alone: 1, takesNone: true },
 };
 
 /** The machine as configured; what is not said has its default. */
@@ -88,6 +89,7 @@ function deviceOf(unit: Unit, node: Device, names: Set<string>): DeviceConfig {
     atc: values.ats,
     requests: values.pri === 1 ? values.requests : 0,
     refaults: values.refaults,
+    splits: values['split-translations'] === 1,
   };
 }
 

@@ -40,4 +40,6 @@ export interface DeviceConfig {
   readonly requests: number;
   /** Re-faults on one address after which the device has failed; 0 for never. */
   readonly refaults: number;
+  /** Keeps a huge translation as the 4 KiB pieces it used, so that invalidating one leaves the others. */
+  readonly splits: boolean;
 }

@@ -381,7 +381,10 @@ export class Dma {
     }
     if ((header & TRANSLATED) !== 0) {
       const flags = LEAF | (header & (GATHERED | D));
-      this.device.atc.fill(this.tag(), levelOf(header), this.low(), this.high(), flags, frame);
+      const { splits } = this.device.config;
+      const level = splits ? 1 : levelOf(header);
+      const first = splits ? pieceFrame(frame, this.low(), this.high(), levelOf(header)) : frame;
+      this.device.atc.fill(this.tag(), level, this.low(), this.high(), flags & ~LEVEL_MASK, first);
       this.put(kept | LOOKUP);
       return 'done';
     }

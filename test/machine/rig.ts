@@ -24,6 +24,8 @@ export interface RigOptions {
   frames?: number;
   tlb?: number;
   psc?: number;
+  /** Whether devices keep huge translations in pieces. */
+  splits?: boolean;
   /** Per IOMMU, per device: [atc, requests, refaults]. */
   iommus?: readonly (readonly (readonly [number, number, number])[])[];
   /** Device of each program; by default one program a device. */
@@ -56,6 +58,7 @@ export function rig(options: RigOptions = {}): Rig {
       atc,
       requests,
       refaults,
+      splits: options.splits ?? false,
     })),
   }));
   const config: MachineConfig = {
