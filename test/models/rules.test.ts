@@ -24,7 +24,9 @@ function play(text: string): { violated: string[]; called: string[] } {
   };
   for (let stepped = true; stepped; ) {
     stepped = false;
-    for (const { id } of vm.threads) {
+    // Caches could fill and drop entries for ever.
+    for (const { id, kind } of vm.threads) {
+      if (kind === 'caches') continue;
       const result = vm.step(id, 0);
       violated.push(...result.violations.map(({ property, message }) => `${property}: ${message}`));
       stepped ||= result.status === 'stepped';
