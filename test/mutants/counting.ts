@@ -1,0 +1,48 @@
+/** References that are not taken, or not dropped. */
+import type { Mutant } from './mutant';
+
+const base = 'linux-3.18';
+
+/** References that are not taken, or not dropped. */
+export const counting: readonly Mutant[] = [
+  {
+    name: 'a page is looked up without a reference',
+    file: `${base}/gup.mmu`,
+    fn: 'follow_page_pte',
+    drops: ['atomic_inc(page._count);'],
+    scenario: 'dontneed beside a pin',
+    finds: 'assertion',
+  },
+  {
+    name: 'a page that was copied is put without a reference',
+    file: `${base}/fault.mmu`,
+    fn: 'do_wp_page',
+    drops: ['get_page(old_page);'],
+    scenario: 'copy on write',
+    finds: 'assertion',
+  },
+  {
+    name: 'a new page has no reference',
+    file: `${base}/fault.mmu`,
+    fn: 'do_anonymous_page',
+    drops: ['page._count = 1;'],
+    scenario: 'munmap beside a first touch',
+    finds: 'assertion',
+  },
+  {
+    name: 'exit takes no reference for the CPU that keeps the address space',
+    file: `${base}/exit.mmu`,
+    fn: 'exit_mm',
+    drops: ['atomic_inc(mm.mm_count);'],
+    scenario: 'exit',
+    finds: 'assertion',
+  },
+  {
+    name: 'exit does not make the CPU lazy',
+    file: `${base}/exit.mmu`,
+    fn: 'exit_mm',
+    drops: ['enter_lazy_tlb(this_cpu());'],
+    scenario: 'exit',
+    finds: 'assertion',
+  },
+];
