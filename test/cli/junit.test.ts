@@ -128,7 +128,7 @@ test('a testsuite for each file, a testcase for each scenario, and what became o
   const text = readFileSync('scenarios/parallel-dontneed.mmu', 'utf8');
   writeFileSync(differs, text.replace(/expect violated.*/, 'expect holds'));
   const junit = join(folder, 'junit.xml');
-  const files = ['scenarios/parallel-dontneed.mmu', differs, broken, 'scenarios/device-without-ats.mmu'];
+  const files = ['scenarios/parallel-dontneed.mmu', differs, broken, 'scenarios/copy-on-write.mmu'];
   const { code } = await shootdown('explore', '--json', '--junit', junit, ...files, '--states', '20000');
   expect(code).toBe(2);
   const document = parseXml(readFileSync(junit, 'utf8'));
