@@ -44,7 +44,7 @@ export const locking: readonly Mutant[] = [
     fn: 'do_anonymous_page',
     drops: ['spin_lock(table_of.ptl);', 'spin_unlock(table_of.ptl);'],
     scenario: 'two first touches',
-    finds: 'assertion',
+    finds: 'refcount',
   },
   {
     name: 'a first touch does not look whether another was faster',
@@ -53,7 +53,7 @@ export const locking: readonly Mutant[] = [
     find: 'if (pte_none(*pte)) {\n    page_add_new_anon_rmap',
     replace: 'if (true) {\n    page_add_new_anon_rmap',
     scenario: 'two first touches',
-    finds: 'assertion',
+    finds: 'refcount',
   },
   {
     name: 'a PTE table is linked without the lock',
@@ -61,7 +61,7 @@ export const locking: readonly Mutant[] = [
     fn: '__pte_alloc',
     drops: ['spin_lock(pmd_table.ptl);', 'spin_unlock(pmd_table.ptl);'],
     scenario: 'two first touches',
-    finds: 'assertion',
+    finds: 'refcount',
   },
   {
     name: 'a PTE table is linked over another',
@@ -70,7 +70,7 @@ export const locking: readonly Mutant[] = [
     find: 'var missing = pmd_none(*pmd);',
     replace: 'var missing = true;',
     scenario: 'two first touches',
-    finds: 'assertion',
+    finds: 'refcount',
   },
   {
     name: 'a PMD table is linked without the lock',
@@ -78,7 +78,7 @@ export const locking: readonly Mutant[] = [
     fn: '__pmd_alloc',
     drops: ['spin_lock(mm.page_table_lock);', 'spin_unlock(mm.page_table_lock);'],
     scenario: 'two first touches',
-    finds: 'assertion',
+    finds: 'refcount',
   },
   {
     name: 'a PUD table is linked without the lock',
@@ -86,7 +86,7 @@ export const locking: readonly Mutant[] = [
     fn: '__pud_alloc',
     drops: ['spin_lock(mm.page_table_lock);', 'spin_unlock(mm.page_table_lock);'],
     scenario: 'two first touches',
-    finds: 'assertion',
+    finds: 'refcount',
   },
   {
     name: 'a page is looked up without the page-table lock',
@@ -94,7 +94,7 @@ export const locking: readonly Mutant[] = [
     fn: 'follow_page_pte',
     drops: ['spin_lock(table_of.ptl);', 'spin_unlock(table_of.ptl);'],
     scenario: 'dontneed beside a pin',
-    finds: 'assertion',
+    finds: 'refcount',
   },
   {
     name: 'entries are cleared without the page-table lock',
@@ -102,7 +102,7 @@ export const locking: readonly Mutant[] = [
     fn: 'zap_pte_range',
     drops: ['spin_lock(table_of.ptl);', 'spin_unlock(table_of.ptl);'],
     scenario: 'dontneed beside a pin',
-    finds: 'assertion',
+    finds: 'refcount',
   },
   {
     name: 'mprotect does not take the page-table lock',
@@ -120,5 +120,13 @@ export const locking: readonly Mutant[] = [
     replace: 'if (true) {',
     scenario: 'copy on write',
     finds: 'assertion',
+  },
+  {
+    name: 'madvise does not take mmap_sem',
+    file: `${base}/madvise.mmu`,
+    fn: 'SyS_madvise',
+    drops: ['down_read(mm.mmap_sem);', 'up_read(mm.mmap_sem);'],
+    scenario: 'dontneed beside a pin',
+    finds: 'harmless',
   },
 ];
