@@ -122,6 +122,30 @@ export async function ensurePackages() {
 }
 
 /**
+ * Installs Debian packages, where that is possible; refuses with `otherwise` where it is not.
+ * @param {string[]} names
+ * @param {string} otherwise
+ */
+async function installPackages(names, otherwise) {
+  const canInstall = existsSync('/etc/debian_version') && process.getuid?.() === 0;
+  if (!canInstall) throw new Refusal(`${otherwise} (it is installed for you only as root on Debian)`);
+  const env = childEnvironment({ DEBIAN_FRONTEND: 'noninteractive' });
+  await timed(`installing ${names.join(', ')} from Debian`, async () => {
+    await run('apt-get', ['update', '-qq'], { env, quiet: true });
+    await run('apt-get', ['install', '-y', '-qq', ...names], { env, quiet: true });
+  });
+}
+
+/** Spin and a C compiler, with which the tests check what `shootdown export` makes. */
+export async function ensureSpin() {
+  const paths = ['/usr/bin', '/usr/local/bin'];
+  const isThere = (/** @type {string} */ name) => paths.some(path => existsSync(join(path, name)));
+  if (isThere('spin') && isThere('gcc')) return;
+  const otherwise = 'no Spin found: install the packages spin and gcc';
+  await installPackages(['spin', 'gcc', 'libc6-dev'], otherwise);
+}
+
+/**
  * A Chromium for the tests in the editor: `CHROME_PATH`, an installed one, or Debian's package.
  * @returns {Promise<string>} its path
  */
@@ -133,18 +157,8 @@ export async function ensureChromium() {
   }
   const found = chromiumPaths.find(path => existsSync(path));
   if (found) return found;
-  const canInstall = existsSync('/etc/debian_version') && process.getuid?.() === 0;
-  if (!canInstall) {
-    throw new Refusal(
-      'no Chromium found: install the package chromium, or set CHROME_PATH to one ' +
-        '(it is installed for you only as root on Debian)',
-    );
-  }
-  const env = childEnvironment({ DEBIAN_FRONTEND: 'noninteractive' });
-  await timed('installing Chromium from Debian', async () => {
-    await run('apt-get', ['update', '-qq'], { env, quiet: true });
-    await run('apt-get', ['install', '-y', '-qq', 'chromium'], { env, quiet: true });
-  });
+  const otherwise = 'no Chromium found: install the package chromium, or set CHROME_PATH to one';
+  await installPackages(['chromium'], otherwise);
   const installed = chromiumPaths.find(path => existsSync(path));
   if (!installed)
     throw new Refusal("Debian's package chromium is installed, but there is no /usr/bin/chromium");
@@ -204,6 +218,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await runMain(async () => {
     await ensurePackages();
     await ensureChromium();
+    await ensureSpin();
     await ensureCodeServer();
     say('set-up is complete');
   });

@@ -7,6 +7,7 @@ import { conformance } from './conformance';
 import { serveAdapter } from './dap';
 import { diff } from './diff';
 import { explore } from './explore';
+import { exportScenario } from './export';
 import { run } from './run';
 import { exitCodes, Refusal, type Terminal } from './terminal';
 
@@ -96,6 +97,16 @@ function commands(terminal: Terminal, end: (code: number) => void): Command {
     .addOption(modelsOption())
     .option('--json', 'print one declaration a line')
     .action(async (from, to, options) => end(await diff(from, to, options, terminal)));
+  program
+    .command('export')
+    .description('write a scenario with its models for another tool')
+    .argument('<file>', 'scenario file')
+    .option('--promela', 'as Promela, for Spin')
+    .option('--output <file>', 'file to write; standard output by default')
+    .option('--scenario <name>', 'which scenario of the file; the first by default')
+    .option('--kernel <name>', 'kernel to run on, instead of the one the scenario names')
+    .addOption(modelsOption())
+    .action(async (file, options) => end(await exportScenario(file, options, terminal)));
   program
     .command('dap')
     .description('speak the Debug Adapter Protocol on standard input and output')

@@ -21,7 +21,9 @@ export interface Code {
 /** The functions that work items run. */
 export function workOf(program: Program): string[] {
   const queued = /"name":"queue_work","args":\[[^\]]*\{"op":"function","name":"([^"]+)"/g;
-  const all = Object.values(program.functions).flatMap(({ code }) => [...JSON.stringify(code).matchAll(queued)]);
+  const all = Object.values(program.functions).flatMap(({ code }) => [
+    ...JSON.stringify(code).matchAll(queued),
+  ]);
   return [...new Set(all.map(([, name]) => name ?? ''))];
 }
 
@@ -33,7 +35,8 @@ export function codeOf(program: Program, roots: readonly string[]): Code {
     fn.code.flatMap(instruction => {
       if (instruction.op === 'call') return [instruction.fn];
       if (instruction.op === 'callback') return callbacks;
-      const isAccess = instruction.op === 'builtin' && (instruction.name === 'load' || instruction.name === 'store');
+      const isAccess =
+        instruction.op === 'builtin' && (instruction.name === 'load' || instruction.name === 'store');
       return isAccess && fault !== undefined ? [fault] : [];
     });
   const reached = new Map<string, FunctionCode>();
@@ -54,10 +57,7 @@ export function numberOf(program: Program, key: string): number {
   return 1 + Object.keys(program.functions).indexOf(key);
 }
 
-function deepest(
-  reached: ReadonlyMap<string, FunctionCode>,
-  uses: (fn: FunctionCode) => string[],
-): number {
+function deepest(reached: ReadonlyMap<string, FunctionCode>, uses: (fn: FunctionCode) => string[]): number {
   const known = new Map<string, number>();
   let cycles = 0;
   const depth = (fn: FunctionCode): number => {
@@ -67,7 +67,9 @@ function deepest(
       return Math.max(0, before);
     }
     known.set(fn.key, -1);
-    const below = uses(fn).map(key => reached.get(key)).map(each => (each === undefined ? 0 : depth(each)));
+    const below = uses(fn)
+      .map(key => reached.get(key))
+      .map(each => (each === undefined ? 0 : depth(each)));
     const words = fn.frameWords + 1 + Math.max(0, ...below);
     known.set(fn.key, words);
     return words;
@@ -200,18 +202,28 @@ end_done:
     }
   }
 
-  private select(fn: FunctionCode, instruction: Instruction & { readonly op: 'select' }, run: string): string {
+  private select(
+    fn: FunctionCode,
+    instruction: Instruction & { readonly op: 'select' },
+    run: string,
+  ): string {
     const { values } = this.code;
     const guard = run === '' ? '' : `${run} && `;
     const conditions = instruction.arms.map(arm => `(${values.int(arm.condition)})`);
-    const arms = instruction.arms.map((arm, index) => `  :: ${guard}${conditions[index]} -> goto ${this.label(fn.key, arm.next)}`);
+    const arms = instruction.arms.map(
+      (arm, index) => `  :: ${guard}${conditions[index]} -> goto ${this.label(fn.key, arm.next)}`,
+    );
     const { otherwise } = instruction;
     if (otherwise !== null)
       arms.push(`  :: ${guard}!(${conditions.join(' || ')}) -> goto ${this.label(fn.key, otherwise)}`);
     return `  if\n${arms.join('\n')}\n  fi;`;
   }
 
-  private choose(fn: FunctionCode, instruction: Instruction & { readonly op: 'choose' }, run: string): string {
+  private choose(
+    fn: FunctionCode,
+    instruction: Instruction & { readonly op: 'choose' },
+    run: string,
+  ): string {
     const { from, to } = instruction;
     if (from.op !== 'const' || to.op !== 'const' || to.value - from.value > 31)
       throw new NotExportable('a choice between bounds that are no constants');
@@ -237,7 +249,9 @@ end_done:
     if (value.op === 'new') {
       const name = identifier(value.struct);
       const count = Number(this.code.program.structs[value.struct]?.count ?? 0);
-      const fields = [`i = 0; do :: i < ${count} && ${name}_in_use[i] -> i++ :: else -> break od; assert(i < ${count})`];
+      const fields = [
+        `i = 0; do :: i < ${count} && ${name}_in_use[i] -> i++ :: else -> break od; assert(i < ${count})`,
+      ];
       return [...fields, `${name}_in_use[i] = 1`, `${place} = i + 1`];
     }
     const written = values.int(value);
@@ -273,8 +287,18 @@ end_done:
   }
 
   /** A number for a place that is returned to, with the label of what happens there. */
-  private site(fn: FunctionCode, instruction: Instruction & { readonly op: 'call' | 'callback' }, key: string): number {
-    const done = ['fp = fp - ' + (fn.frameWords + 1), ...this.store(instruction.result), 'rv = 0', 'rvh = 0', 'rt = 0'];
+  private site(
+    fn: FunctionCode,
+    instruction: Instruction & { readonly op: 'call' | 'callback' },
+    key: string,
+  ): number {
+    const done = [
+      'fp = fp - ' + (fn.frameWords + 1),
+      ...this.store(instruction.result),
+      'rv = 0',
+      'rvh = 0',
+      'rt = 0',
+    ];
     this.sites.push({
       fn: key,
       label: `d_step { rt == ${this.sites.length + 1} -> ${done.join('; ')} }; goto ${this.label(fn.key, instruction.next)}`,
@@ -306,23 +330,32 @@ end_done:
     const open = ['op_frame[me] = fp + 1'];
     if (fn.revokes !== null) {
       const [from, to] = [this.code.values.pair(fn.revokes.from), this.code.values.pair(fn.revokes.to)];
-      open.push(`from_l[me] = ${from.low}; from_h[me] = ${from.high}; to_l[me] = ${to.low}; to_h[me] = ${to.high}`);
+      open.push(
+        `from_l[me] = ${from.low}; from_h[me] = ${from.high}; to_l[me] = ${to.low}; to_h[me] = ${to.high}`,
+      );
       open.push('NOTE_LEAVES()');
     }
     return [`if :: op_frame[me] == 0 -> ${open.join('; ')} :: else fi`, ...lines];
   }
 
-  private callback(fn: FunctionCode, instruction: Instruction & { readonly op: 'callback' }, run: string): string {
+  private callback(
+    fn: FunctionCode,
+    instruction: Instruction & { readonly op: 'callback' },
+    run: string,
+  ): string {
     const ops = this.code.values.int(instruction.ops);
     const having = this.code.program.notifiers.flatMap((notifier, index) => {
       const key = notifier.callbacks[instruction.callback];
       return key === undefined ? [] : [{ key, ops: index + 1 }];
     });
     const arms = having.map(
-      each => `  :: ${this.call(fn, instruction, each.key, run, `(${ops} == ${each.ops})`).trim().replace(/;$/, '')}`,
+      each =>
+        `  :: ${this.call(fn, instruction, each.key, run, `(${ops} == ${each.ops})`).trim().replace(/;$/, '')}`,
     );
     const none = having.map(each => `(${ops} == ${each.ops})`).join(' || ') || 'false';
-    arms.push(`  :: d_step { ${run || 'true'} && !(${none}) -> V(assertion) }; goto ${this.label(fn.key, instruction.next)}`);
+    arms.push(
+      `  :: d_step { ${run || 'true'} && !(${none}) -> V(assertion) }; goto ${this.label(fn.key, instruction.next)}`,
+    );
     return `  if\n${arms.join('\n')}\n  fi;`;
   }
 
@@ -337,7 +370,10 @@ end_done:
       } else lines.push(`rv = ${values.int(value)}`);
     }
     const hooks = onLeave(program, fn);
-    if (program.structs.mmu_notifier !== undefined && (fn.role === 'syscall' || fn.role === 'fault' || this.isWork(fn)))
+    if (
+      program.structs.mmu_notifier !== undefined &&
+      (fn.role === 'syscall' || fn.role === 'fault' || this.isWork(fn))
+    )
       hooks.unshift('if :: op_frame[me] == fp + 1 -> JUDGE_OPERATION() :: else fi');
     if (fn.role === 'interrupt') hooks.push('irq_off[me] = irq_off[me] - 1', 'in_irq[cpu] = 0');
     lines.push(...hooks, 'rt = st[fp]');
@@ -351,12 +387,15 @@ end_done:
     const arms = this.sites.filter(site => site.fn === fn.key).map(site => `  :: ${site.label}`);
     const number = this.number(fn.key);
     if (fn.role === 'interrupt') arms.push('  :: rt == 0 -> goto end_irq');
-    if (fn.role === 'task' || fn.role === 'device' || fn.role === 'daemon') arms.push('  :: rt == 0 -> goto end_done');
+    if (fn.role === 'task' || fn.role === 'device' || fn.role === 'daemon')
+      arms.push('  :: rt == 0 -> goto end_done');
     const isWork = this.isWork(fn);
     return queue => {
       const all = [...arms];
       if (isWork && queue !== null)
-        all.push(`  :: d_step { rt == 0 -> rv = 0; rvh = 0; wq_busy_${queue} = 0 }; goto end_worker_${queue}`);
+        all.push(
+          `  :: d_step { rt == 0 -> rv = 0; rvh = 0; wq_busy_${queue} = 0 }; goto end_worker_${queue}`,
+        );
       if (all.length === 0) all.push('  :: (false)');
       return `r${number}:\n  if\n${all.join('\n')}\n  fi;`;
     };
@@ -376,14 +415,23 @@ end_done:
     const sleeps = 'blocks' in builtins[name] && builtins[name].blocks === 'sleep' ? ['MIGHT_SLEEP'] : [];
     if (name === 'synchronize_srcu') return this.synchronize(fn, pc, instruction);
     const arms = builtinStatement(this.code.values, this.code.program, name, args).map(({ guard, body }) => {
-      const lines = [...sleeps, ...body, ...this.store(result), ...(body.some(line => line.includes('rv')) ? ['rv = 0', 'rvh = 0'] : [])];
+      const lines = [
+        ...sleeps,
+        ...body,
+        ...this.store(result),
+        ...(body.some(line => line.includes('rv')) ? ['rv = 0', 'rvh = 0'] : []),
+      ];
       return `d_step { ${condition(guard)} -> ${[...lines, 'skip'].join('; ')} }; ${to}`;
     });
     return arms.length === 1 ? `  ${arms[0]};` : `  if\n${arms.map(arm => `  :: ${arm}`).join('\n')}\n  fi;`;
   }
 
   /** synchronize_srcu: notes the readers of now, then waits for each of them to leave once. */
-  private synchronize(fn: FunctionCode, pc: number, instruction: Instruction & { readonly op: 'builtin' }): string {
+  private synchronize(
+    fn: FunctionCode,
+    pc: number,
+    instruction: Instruction & { readonly op: 'builtin' },
+  ): string {
     const [place] = instruction.args;
     if (place === undefined || !('type' in place)) throw new NotExportable('synchronize_srcu');
     const { array } = this.code.values.where(place as Place);
@@ -391,7 +439,11 @@ end_done:
   d_step { !in_irq[gate] && grace[me] == 0 -> skip }; goto ${this.label(fn.key, instruction.next)};`;
   }
 
-  private access(fn: FunctionCode, pc: number, instruction: Instruction & { readonly op: 'builtin' }): string {
+  private access(
+    fn: FunctionCode,
+    pc: number,
+    instruction: Instruction & { readonly op: 'builtin' },
+  ): string {
     const { values, program } = this.code;
     const [address, value] = instruction.args;
     if (address === undefined) throw new NotExportable(instruction.name);
@@ -402,7 +454,10 @@ end_done:
     const next = `goto ${this.label(fn.key, instruction.next)}`;
     const done = [...this.store(instruction.result), 'rv = 0'].join('; ');
     const fault = Object.values(program.functions).find(({ role }) => role === 'fault');
-    const arms = [`  :: d_step { nx == 0 -> rv = 0 }; ${here}`, `  :: d_step { nx == 1 -> nx = 0; ${done} }; ${next}`];
+    const arms = [
+      `  :: d_step { nx == 0 -> rv = 0 }; ${here}`,
+      `  :: d_step { nx == 1 -> nx = 0; ${done} }; ${next}`,
+    ];
     if (fault === undefined) arms.push(`  :: d_step { nx == 2 -> nx = 0; rv = 0; ${done} }; ${next}`);
     else {
       const back = `fp = fp - ${fn.frameWords + 1}; rt = 0; rvh = 0`;
@@ -505,7 +560,9 @@ ${arms.join('\n')}
       return `    ${name(pc)}: ${this.inner(instruction, pc === start, guards, go)}`;
     });
     const guard = ['!in_irq[gate]', ...guards].join(' && ');
-    const end = exits.map((next, index) => `  :: d_step { nx == ${index + 1} -> nx = 0 }; goto ${this.label(fn.key, next)}`);
+    const end = exits.map(
+      (next, index) => `  :: d_step { nx == ${index + 1} -> nx = 0 }; goto ${this.label(fn.key, next)}`,
+    );
     return `  d_step { ${guard} -> skip;\n${lines.join(';\n')};\n    ${name(-1)}: skip };\n  if\n${end.join('\n')}\n  fi;`;
   }
 
@@ -518,14 +575,18 @@ ${arms.join('\n')}
   ): string {
     const { values } = this.code;
     const { joined } = instruction;
-    const body = (lines: readonly string[], next: number) => [...(lines.length === 0 ? ['skip'] : lines), go(joined, next)].join('; ');
+    const body = (lines: readonly string[], next: number) =>
+      [...(lines.length === 0 ? ['skip'] : lines), go(joined, next)].join('; ');
     switch (instruction.op) {
       case 'set':
         return body(this.assign(instruction.target, instruction.value), instruction.next);
       case 'skip':
         return body([], instruction.next);
       case 'assert':
-        return body([`if :: ${values.int(instruction.condition)} :: else -> V(assertion) fi`], instruction.next);
+        return body(
+          [`if :: ${values.int(instruction.condition)} :: else -> V(assertion) fi`],
+          instruction.next,
+        );
       case 'branch':
         return `if :: ${values.int(instruction.condition)} -> ${go(joined, instruction.then)} :: else -> ${go(joined, instruction.otherwise)} fi`;
       case 'wait':
@@ -535,9 +596,14 @@ ${arms.join('\n')}
       case 'builtin': {
         if (isChoice(instruction.name)) throw new NotExportable(`${instruction.name} in an atomic block`);
         const [arm] = builtinStatement(values, this.code.program, instruction.name, instruction.args);
-        if (arm === undefined || (arm.guard !== '' && !isFirst)) throw new NotExportable('waiting in the middle of an atomic block');
+        if (arm === undefined || (arm.guard !== '' && !isFirst))
+          throw new NotExportable('waiting in the middle of an atomic block');
         if (arm.guard !== '') guards.push(arm.guard);
-        const lines = [...arm.body, ...this.store(instruction.result), ...(arm.body.some(line => line.includes('rv')) ? ['rv = 0', 'rvh = 0'] : [])];
+        const lines = [
+          ...arm.body,
+          ...this.store(instruction.result),
+          ...(arm.body.some(line => line.includes('rv')) ? ['rv = 0', 'rvh = 0'] : []),
+        ];
         return body(lines, instruction.next);
       }
       default:
@@ -558,7 +624,10 @@ function nextOf(instruction: Instruction): number[] {
     case 'branch':
       return [instruction.then, instruction.otherwise];
     case 'select':
-      return [...instruction.arms.map(arm => arm.next), ...(instruction.otherwise === null ? [] : [instruction.otherwise])];
+      return [
+        ...instruction.arms.map(arm => arm.next),
+        ...(instruction.otherwise === null ? [] : [instruction.otherwise]),
+      ];
     case 'either':
       return [...instruction.arms];
     case 'each_entry':

@@ -19,7 +19,12 @@ export function isChoice(name: BuiltinName): boolean {
 const does = (...body: string[]): Arm[] => [{ guard: '', body }];
 
 /** The ways in which a builtin can go. */
-export function builtinStatement(values: Values, program: Program, name: BuiltinName, args: readonly Expr[]): Arm[] {
+export function builtinStatement(
+  values: Values,
+  program: Program,
+  name: BuiltinName,
+  args: readonly Expr[],
+): Arm[] {
   const int = (index: number) => values.int(args[index] ?? { op: 'const', value: 0 });
   const pair = (index: number) => values.pair(args[index] ?? { op: 'const', value: 0 });
   const place = (index: number): Where => {
@@ -59,20 +64,34 @@ function lockStatement(name: BuiltinName, place: PlaceOf): Arm[] | null {
   const mine = (lock: string) => `if :: ${lock} != me + 1 -> V(assertion) :: else fi`;
   switch (name) {
     case 'spin_lock':
-      return [{ guard: `${at()} == 0`, body: [`${at()} = me + 1`, 'atomic_depth[me] = atomic_depth[me] + 1'] }];
+      return [
+        { guard: `${at()} == 0`, body: [`${at()} = me + 1`, 'atomic_depth[me] = atomic_depth[me] + 1'] },
+      ];
     case 'spin_unlock':
       return does(mine(at()), `${at()} = 0`, 'atomic_depth[me] = atomic_depth[me] - 1');
     case 'spin_trylock':
-      return does(`rv = (${at()} == 0 -> 1 : 0)`, `if :: rv -> ${at()} = me + 1; atomic_depth[me] = atomic_depth[me] + 1 :: else fi`);
+      return does(
+        `rv = (${at()} == 0 -> 1 : 0)`,
+        `if :: rv -> ${at()} = me + 1; atomic_depth[me] = atomic_depth[me] + 1 :: else fi`,
+      );
     case 'spin_lock_irq':
       return [
         {
           guard: `${at()} == 0`,
-          body: [`${at()} = me + 1`, 'atomic_depth[me] = atomic_depth[me] + 1', 'irq_off[me] = irq_off[me] + 1'],
+          body: [
+            `${at()} = me + 1`,
+            'atomic_depth[me] = atomic_depth[me] + 1',
+            'irq_off[me] = irq_off[me] + 1',
+          ],
         },
       ];
     case 'spin_unlock_irq':
-      return does(mine(at()), `${at()} = 0`, 'atomic_depth[me] = atomic_depth[me] - 1', 'irq_off[me] = irq_off[me] - 1');
+      return does(
+        mine(at()),
+        `${at()} = 0`,
+        'atomic_depth[me] = atomic_depth[me] - 1',
+        'irq_off[me] = irq_off[me] - 1',
+      );
     case 'mutex_lock':
       return [{ guard: `${at()} == 0`, body: [`${at()} = me + 1`] }];
     case 'mutex_unlock':
@@ -80,7 +99,10 @@ function lockStatement(name: BuiltinName, place: PlaceOf): Arm[] | null {
     case 'down_read':
       return [{ guard: `${at('_w')} == 0`, body: [`${at('_r')} = ${at('_r')} | (1 << me)`] }];
     case 'down_read_trylock':
-      return does(`rv = (${at('_w')} == 0 -> 1 : 0)`, `if :: rv -> ${at('_r')} = ${at('_r')} | (1 << me) :: else fi`);
+      return does(
+        `rv = (${at('_w')} == 0 -> 1 : 0)`,
+        `if :: rv -> ${at('_r')} = ${at('_r')} | (1 << me) :: else fi`,
+      );
     case 'up_read':
       return does(`${at('_r')} = ${at('_r')} & ~(1 << me)`);
     case 'down_write':
@@ -115,7 +137,8 @@ function variableStatement(name: BuiltinName, place: PlaceOf, int: IntOf): Arm[]
   const at = (index = 0) => `${place(index).array}[${place(index).index}]`;
   const checked = (by: string): string[] => {
     const { type } = place(0);
-    const range = type.kind === 'int' ? [`if :: t < ${type.min} || t > ${type.max} -> V(assertion) :: else fi`] : [];
+    const range =
+      type.kind === 'int' ? [`if :: t < ${type.min} || t > ${type.max} -> V(assertion) :: else fi`] : [];
     return [`t = ${at()} + ${by}`, ...range, `${at()} = t`];
   };
   switch (name) {
@@ -145,14 +168,18 @@ function variableStatement(name: BuiltinName, place: PlaceOf, int: IntOf): Arm[]
 }
 
 function listStatement(name: BuiltinName, place: PlaceOf, int: IntOf): Arm[] | null {
-  if (!name.startsWith('list_') || !['list_add', 'list_add_tail', 'list_add_before', 'list_del', 'list_clear'].includes(name))
+  if (
+    !name.startsWith('list_') ||
+    !['list_add', 'list_add_tail', 'list_add_before', 'list_del', 'list_clear'].includes(name)
+  )
     return null;
   const { array, index, type } = place(0);
   const capacity = type.kind === 'list' ? type.capacity : 0;
   const ofNotifiers = type.kind === 'list' && type.of.kind === 'ref' && type.of.struct === 'mmu_notifier';
   const count = `${array}_n[${index}]`;
   const at = (position: string) => `${array}_at[(${index}) * ${capacity} + ${position}]`;
-  const find = (item: string) => `j = 0; do :: j < ${count} && ${at('j')} != ${item} -> j++ :: else -> break od`;
+  const find = (item: string) =>
+    `j = 0; do :: j < ${count} && ${at('j')} != ${item} -> j++ :: else -> break od`;
   const insert = (position: string) => [
     `assert(${count} < ${capacity})`,
     `k = ${position}; i = ${count}; do :: i > k -> ${at('i')} = ${at('i - 1')}; i-- :: else -> break od`,
@@ -241,11 +268,19 @@ export function clearField(array: string, type: Where['type']): string[] {
     case 'rwsem':
       return [`${array}_w[j] = 0`, `${array}_r[j] = 0`];
     case 'list':
-      return [`${array}_n[j] = 0`, `k = 0; do :: k < ${type.capacity} -> ${array}_at[j * ${type.capacity} + k] = 0; k++ :: else -> break od`];
+      return [
+        `${array}_n[j] = 0`,
+        `k = 0; do :: k < ${type.capacity} -> ${array}_at[j * ${type.capacity} + k] = 0; k++ :: else -> break od`,
+      ];
     case 'array':
       return type.of.kind === 'addr'
-        ? ['_l', '_h'].map(part => `k = 0; do :: k < ${type.length} -> ${array}${part}[j * ${type.length} + k] = 0; k++ :: else -> break od`)
-        : [`k = 0; do :: k < ${type.length} -> ${array}[j * ${type.length} + k] = 0; k++ :: else -> break od`];
+        ? ['_l', '_h'].map(
+            part =>
+              `k = 0; do :: k < ${type.length} -> ${array}${part}[j * ${type.length} + k] = 0; k++ :: else -> break od`,
+          )
+        : [
+            `k = 0; do :: k < ${type.length} -> ${array}[j * ${type.length} + k] = 0; k++ :: else -> break od`,
+          ];
     default:
       return [`${array}[j] = 0`];
   }
@@ -275,11 +310,16 @@ function hardwareStatement(
     }
     case 'set_gcr3':
       if (count === 0) return does('skip');
-      return does(`j = ${int(2)}; gcr3[TAG(${int(0)}, ${int(1)})] = (j == 0 -> 0 : (j << 1) | (kind[(j == 0 -> 0 : j - 1)] == 0 -> 1 : 0))`);
+      return does(
+        `j = ${int(2)}; gcr3[TAG(${int(0)}, ${int(1)})] = (j == 0 -> 0 : (j << 1) | (kind[(j == 0 -> 0 : j - 1)] == 0 -> 1 : 0))`,
+      );
     case 'clear_gcr3':
       return count === 0 ? does('skip') : does(`gcr3[TAG(${int(0)}, ${int(1)})] = 0`);
     case 'invalidate_iommu_pages':
-      return does(`j = ${page(2)}`, queue(`1 | (${int(3)} -> 8 : 0) | (${int(4)} -> 16 : 0) | ${space}`, 'j'));
+      return does(
+        `j = ${page(2)}`,
+        queue(`1 | (${int(3)} -> 8 : 0) | (${int(4)} -> 16 : 0) | ${space}`, 'j'),
+      );
     case 'invalidate_iotlb_pages':
       return does(`j = ${page(2)}`, queue(`2 | (${int(3)} -> 8 : 0) | ${space}`, 'j'));
     case 'completion_wait':

@@ -17,15 +17,18 @@ import { machineBody, machineHead, type Sizes, sizesOf } from './machine';
 import { monitorText } from './monitors';
 import { type Space, spaceOf } from './space';
 import { declarationsOf, initialAssignments } from './state';
-import { identifier } from './values';
+import { identifier, NotExportable } from './values';
 
 /** The model. Throws `NotExportable` for what it has no counterpart of, `SetupError` as the vm does. */
 export function exportPromela(program: Program): string {
+  refuseWhatIsMissing(program);
   const vm = new Vm(program);
   const space = spaceOf(program, vm);
   const sizes = sizesOf(program, space);
   const threads = threadsOf(program);
-  const numbers = Object.keys(program.functions).map(key => `#define FN_${identifier(key)} ${numberOf(program, key)}`);
+  const numbers = Object.keys(program.functions).map(
+    key => `#define FN_${identifier(key)} ${numberOf(program, key)}`,
+  );
   const software = groupsOf(program);
   const text = [
     `#define THREADS ${threads.length}`,
@@ -36,7 +39,9 @@ export function exportPromela(program: Program): string {
     monitorText(program, space, sizes, threads.length),
     services(program, space, sizes),
     machineBody(program, space),
-    ...software.map(({ name, roots, entries, queue }) => new Software(codeOf(program, roots), name).text(entries, queue)),
+    ...software.map(({ name, roots, entries, queue }) =>
+      new Software(codeOf(program, roots), name).text(entries, queue),
+    ),
     agents(program, sizes),
     'init {\n  atomic {\n    d_step {',
     ...initialAssignments(program, vm, space).map(line => `      ${line}`),
@@ -47,6 +52,12 @@ export function exportPromela(program: Program): string {
     '',
   ].join('\n');
   return header(program, space) + withMacros(withTemporaries(text));
+}
+
+function refuseWhatIsMissing({ scenario, daemons }: Program): void {
+  if (scenario.tasks.some(({ parent }) => parent !== null)) throw new NotExportable('a task that is forked');
+  if (daemons.some(({ passes }) => passes !== null && passes > 0))
+    throw new NotExportable('a daemon that makes passes');
 }
 
 /** Software threads that share a process type: what they begin with, and what they may run. */
@@ -61,13 +72,22 @@ interface Group {
 function groupsOf(program: Program): Group[] {
   const { scenario, daemons, workqueues } = program;
   const tasks = [...new Set(scenario.tasks.map(task => task.fn))];
-  const handlers = Object.values(program.functions).flatMap(({ key, role }) => (role === 'interrupt' ? [key] : []));
+  const handlers = Object.values(program.functions).flatMap(({ key, role }) =>
+    role === 'interrupt' ? [key] : [],
+  );
   const single = (name: string, key: string): Group => ({ name, roots: [key], entries: [key], queue: null });
   return [
     { name: 'tasks', roots: tasks, entries: tasks, queue: null },
     { name: 'interrupts', roots: handlers, entries: [], queue: null },
-    ...workqueues.map((_, queue) => ({ name: `worker_${queue}`, roots: workOf(program), entries: [], queue })),
-    ...daemons.map((daemon, index) => single(`daemon_${index}`, daemon.fn)),
+    ...workqueues.map((_, queue) => ({
+      name: `worker_${queue}`,
+      roots: workOf(program),
+      entries: [],
+      queue,
+    })),
+    ...daemons.flatMap((daemon, index) =>
+      daemon.passes === null ? [single(`daemon_${index}`, daemon.fn)] : [],
+    ),
     ...scenario.devices.map((device, index) => single(`device_${index}`, device.fn)),
   ];
 }
@@ -85,7 +105,7 @@ function startOf(program: Program, threads: readonly Thread[], { id, kind, index
     case 'device':
       return run(`device_${index}`, id, 0, none, scenario.devices[index]?.fn);
     case 'daemon':
-      return run(`daemon_${index}`, id, 0, none, daemons[index]?.fn);
+      return daemons[index]?.passes === null ? run(`daemon_${index}`, id, 0, none, daemons[index]?.fn) : [];
     case 'kworker':
       return run(`worker_${index}`, id, 0, none, undefined);
     case 'cpu': {
@@ -100,7 +120,7 @@ function startOf(program: Program, threads: readonly Thread[], { id, kind, index
 
 /** Temporaries have short names above; `pan.c` has variables of its own by these names. */
 function withTemporaries(text: string): string {
-  return text.replace(/\/\*[^]*?\*\/|\b(?:[abijkstuvxyz]|wo|wl)\b/g, found =>
+  return text.replace(/\/\*[\s\S]*?\*\/|\b(?:[abijkstuvxyz]|wo|wl)\b/g, found =>
     found.startsWith('/*') ? found : `tmp_${found}`,
   );
 }
@@ -111,7 +131,7 @@ function withTemporaries(text: string): string {
  */
 function withMacros(text: string): string {
   return text.replace(
-    /^inline (\w+)\(([^)]*)\) \{(?:(.*)\}$|([^]*?)^\})/gm,
+    /^inline (\w+)\(([^)]*)\) \{(?:(.*)\}$|([\s\S]*?)^\})/gm,
     (_whole: string, name: string, list: string, line: string | undefined, lines: string | undefined) => {
       const body = (line ?? lines ?? '').trim().split('\n');
       return `#define ${name}(${list}) ${body.join(' \\\n')}`;
@@ -135,7 +155,9 @@ function header(program: Program, space: Space): string {
 /** What the code of several parts calls. */
 function services(program: Program, space: Space, n: Sizes): string {
   const page = program.structs.page;
-  const freed = (page?.fields ?? []).flatMap(field => clearField(`page_${identifier(field.name)}`, field.type));
+  const freed = (page?.fields ?? []).flatMap(field =>
+    clearField(`page_${identifier(field.name)}`, field.type),
+  );
   const queues = program.workqueues.map((queue, index) => {
     return {
       arm: `:: (q) == ${index + 1} -> rv = (wq_n_${index} < ${queue.capacity} -> 1 : 0); if :: rv -> wq_fn_${index}[wq_n_${index}] = fn; wq_arg_${index}[wq_n_${index}] = arg; wq_n_${index} = wq_n_${index} + 1 :: else fi`,
@@ -248,20 +270,30 @@ function agents(program: Program, n: Sizes): string {
     if (config.atc === 0) continue;
     const runs = runsOf(device);
     const arms = runs.map(run => `  :: d_step { stage[${run}] == 3 -> TRANSLATE_${run}() }`);
-    const complete = ['invalidating[' + device + ']', ...runs.map(run => `!must_finish[${run}]`)].join(' && ');
-    lines.push(`proctype ats_${device}() {\nend: do\n${arms.join('\n')}\n  :: d_step { ${complete} -> invalidating[${device}] = 0 }\n  od\n}`);
+    const complete = ['invalidating[' + device + ']', ...runs.map(run => `!must_finish[${run}]`)].join(
+      ' && ',
+    );
+    lines.push(
+      `proctype ats_${device}() {\nend: do\n${arms.join('\n')}\n  :: d_step { ${complete} -> invalidating[${device}] = 0 }\n  od\n}`,
+    );
   }
   if (n.programs > 0 && list.some(device => device.requests > 0)) {
     const waiting = program.scenario.devices.map((_, run) => `stage[${run}] == 5`).join(' || ');
-    lines.push(`proctype at_rest() {\nend: if\n  :: timeout -> d_step { if :: ${waiting} -> V(page_response) :: else fi }\n  fi;\nend_quiet: (false)\n}`);
+    lines.push(
+      `proctype at_rest() {\nend: if\n  :: timeout -> d_step { if :: ${waiting} -> V(page_response) :: else fi }\n  fi;\nend_quiet: (false)\n}`,
+    );
   }
   return lines.join('\n');
 }
 
 function agentRuns(program: Program): string[] {
   const list = devicesOf(program.scenario.machine);
-  const runs = program.scenario.machine.iommus.flatMap((_, iommu) => [`run commands_${iommu}();`, `run ppr_${iommu}();`]);
+  const runs = program.scenario.machine.iommus.flatMap((_, iommu) => [
+    `run commands_${iommu}();`,
+    `run ppr_${iommu}();`,
+  ]);
   for (const [device, config] of list.entries()) if (config.atc > 0) runs.push(`run ats_${device}();`);
-  if (program.scenario.devices.length > 0 && list.some(device => device.requests > 0)) runs.push('run at_rest();');
+  if (program.scenario.devices.length > 0 && list.some(device => device.requests > 0))
+    runs.push('run at_rest();');
   return runs;
 }

@@ -63,20 +63,38 @@ function macros(program: Program, vm: Vm, space: Space): string {
   const { pages, slots, prefixes } = space;
   const indices = pages.map((_, index) => index);
   const list = devicesOf(program.scenario.machine);
-  const slotOf = (page: number, level: number) => slots.indexOf(Math.floor(page / (4096 * 512 ** (level - 1))) % 512);
+  const slotOf = (page: number, level: number) =>
+    slots.indexOf(Math.floor(page / (4096 * 512 ** (level - 1))) % 512);
   const levels = [1, 2, 3, 4].map(level =>
-    lookUp('p', indices.map(index => [index, slotOf(pages[index] ?? 0, level)] as const), '0'),
+    lookUp(
+      'p',
+      indices.map(index => [index, slotOf(pages[index] ?? 0, level)] as const),
+      '0',
+    ),
   );
   const pageOf = indices.reduceRight((rest, index) => {
     const { low, high } = pairOf(pages[index] ?? 0);
     return `(((h) == ${high} && ((l) >> 12) == ${Number(low) >> 12}) -> ${index} : ${rest})`;
   }, String(pages.length));
-  const prefix = (at: number) => lookUp('p', indices.map(index => [index, prefixes[at]?.of[index] ?? 0] as const), '0');
+  const prefix = (at: number) =>
+    lookUp(
+      'p',
+      indices.map(index => [index, prefixes[at]?.of[index] ?? 0] as const),
+      '0',
+    );
   const devices = list.map((_, index) => index);
   return [
     '#define BELOW(ah, al, bh, bl) ((((ah) >= 0) == ((bh) >= 0)) -> ((ah) < (bh) || ((ah) == (bh) && (al) < (bl))) : (ah) >= 0)',
-    `#define CS(s) ${lookUp('s', slots.map((slot, index) => [slot, index] as const), '99999')}`,
-    `#define TS(c) ${lookUp('c', slots.map((slot, index) => [index, slot] as const), '0')}`,
+    `#define CS(s) ${lookUp(
+      's',
+      slots.map((slot, index) => [slot, index] as const),
+      '99999',
+    )}`,
+    `#define TS(c) ${lookUp(
+      'c',
+      slots.map((slot, index) => [index, slot] as const),
+      '0',
+    )}`,
     `#define PCS(p, level) ((level) == 1 -> ${levels[0]} : ((level) == 2 -> ${levels[1]} : ((level) == 3 -> ${levels[2]} : ${levels[3]})))`,
     `#define PAGE(l, h) ${pageOf}`,
     `#define P2(p) ${prefix(0)}`,
@@ -86,8 +104,16 @@ function macros(program: Program, vm: Vm, space: Space): string {
     '#define LEVEL(f) (kind[f] > 1 -> kind[f] - 1 : 0)',
     '#define ENTRY_AT(t, l, h) (1 + (((t) - 1) << 9) + SLOT(LEVEL((t) - 1), l, h))',
     `#define READ(f, c) ((f) >= 0 && (f) < ${program.scenario.machine.frames} -> (kind[f] == 0 -> mem[(f) * ${slots.length} + c] ^ ${POISON} : mem[(f) * ${slots.length} + c]) : ${POISON})`,
-    `#define HAS_ATS(d) ${lookUp('d', list.map((device, index) => [index + 1, device.atc > 0 ? 1 : 0] as const), '0')}`,
-    `#define IOMMU_OF(d) ${lookUp('d', devices.map(index => [index + 1, vm.machine.iommuOf(index) + 1] as const), '0')}`,
+    `#define HAS_ATS(d) ${lookUp(
+      'd',
+      list.map((device, index) => [index + 1, device.atc > 0 ? 1 : 0] as const),
+      '0',
+    )}`,
+    `#define IOMMU_OF(d) ${lookUp(
+      'd',
+      devices.map(index => [index + 1, vm.machine.iommuOf(index) + 1] as const),
+      '0',
+    )}`,
     `#define PPR(i) (((i) - 1) * ${least(program.scenario.devices.length)})`,
     `#define TAG(d, pasid) (((d) - 1) * ${space.pasids} + ((pasid) < ${space.pasids} -> (pasid) : 99999))`,
     '',
@@ -121,7 +147,10 @@ function declarations(program: Program, space: Space): string {
       `int log_l[${n.iommus * programs}]; int log_h[${n.iommus * programs}];`,
     );
   }
-  lines.push('hidden int i; hidden int j; hidden int k; hidden int t; hidden int u; hidden int v; hidden int wo; hidden int wl;', '');
+  lines.push(
+    'hidden int i; hidden int j; hidden int k; hidden int t; hidden int u; hidden int v; hidden int wo; hidden int wl;',
+    '',
+  );
   return lines.join('\n');
 }
 
@@ -335,12 +364,19 @@ function iommus(program: Program, space: Space): string {
       devicesOf(program.scenario.machine)[device]?.name === run.device ? [index] : [],
     );
   const mine = (iommu: number) =>
-    list.filter(device => program.scenario.machine.iommus[iommu]?.devices.includes(devicesOf(program.scenario.machine)[device] as never));
+    list.filter(device =>
+      program.scenario.machine.iommus[iommu]?.devices.includes(
+        devicesOf(program.scenario.machine)[device] as never,
+      ),
+    );
   const due = (iommu: number) =>
     mine(iommu)
       .map(device => {
         const ats = (devicesOf(program.scenario.machine)[device]?.atc ?? 0) > 0;
-        const parts = [`!invalidating[${device}]`, ...(ats ? [] : programsOf(device).map(each => `!must_finish[${each}]`))];
+        const parts = [
+          `!invalidating[${device}]`,
+          ...(ats ? [] : programsOf(device).map(each => `!must_finish[${each}]`)),
+        ];
         return parts.join(' && ');
       })
       .join(' && ') || '1';
@@ -387,7 +423,9 @@ function iommus(program: Program, space: Space): string {
       device => `if
      :: v / ${space.pasids} == ${device} && k && ((t >> 5) & 15) == 15 ->
         pri_off[${device}] = 1;
-        ${programsOf(device).map(run => `if :: stage[${run}] == 5 -> TAKE_RESPONSE(${run}, 0) :: else fi;`).join(' ')}
+        ${programsOf(device)
+          .map(run => `if :: stage[${run}] == 5 -> TAKE_RESPONSE(${run}, 0) :: else fi;`)
+          .join(' ')}
         skip
      :: else
      fi;`,
@@ -476,7 +514,9 @@ function deviceProgram(program: Program, space: Space, run: number): string {
   const device = list.findIndex(each => each.name === name);
   const config = list[device];
   const tag = device * space.pasids + pasid;
-  const iommu = program.scenario.machine.iommus.findIndex(each => config !== undefined && each.devices.includes(config));
+  const iommu = program.scenario.machine.iommus.findIndex(
+    each => config !== undefined && each.devices.includes(config),
+  );
   const hasAts = (config?.atc ?? 0) > 0;
   const at = (array: string) => `${array}[${tag * n.pages} + dma_page[${run}]]`;
   const walk = `WALK(dma_level[${run}], dma_table[${run}], dma_got[${run}], gcr3[${tag}], wc2[${tag * two} + P2(dma_page[${run}])], wc3[${tag * three} + P3(dma_page[${run}])], wc4[${tag * four} + P4(dma_page[${run}])], ${at('iotlb')}, dma_page[${run}], dma_write[${run}], 1, (bound[${tag}] && released[${tag}]))`;

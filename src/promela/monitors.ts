@@ -310,7 +310,9 @@ function operations(program: Program, space: Space, n: Sizes, threads: number): 
      od;`;
   const stale = (copy: string, usable: string) =>
     `if :: ${usable} && (${copy} & 1) && (${copy} >> 5) == (a >> 12) && (wl == 0 || (wl >> 12) != (a >> 12) || ((${copy} & 2) && !(wl & ${PTE.W}))) -> y = 1 :: else fi`;
-  const cpus = Array.from({ length: n.cpus }, (_, cpu) => stale(`tlb[${cpu * n.pages} + x]`, `(cr3[${cpu}] >> 1) == b`));
+  const cpus = Array.from({ length: n.cpus }, (_, cpu) =>
+    stale(`tlb[${cpu * n.pages} + x]`, `(cr3[${cpu}] >> 1) == b`),
+  );
   const tags = n.iommus === 0 ? [] : Array.from({ length: n.tags }, (_, tag) => tag);
   const spaces = tags.flatMap(tag => [
     stale(`iotlb[${tag * n.pages} + x]`, `(gcr3[${tag}] >> 1) == b`),
@@ -391,7 +393,11 @@ inline JUDGE_OPERATION() {
 }
 
 /** What entering a function means to the properties, as statements; the new frame is the current one. */
-export function onEnter(program: Program, fn: FunctionCode, pairAt: (slot: number) => [string, string]): string[] {
+export function onEnter(
+  program: Program,
+  fn: FunctionCode,
+  pairAt: (slot: number) => [string, string],
+): string[] {
   if (!hasNotifiers(program)) return [];
   const lines: string[] = [];
   const first = 'st[fp + 1]';
@@ -399,7 +405,9 @@ export function onEnter(program: Program, fn: FunctionCode, pairAt: (slot: numbe
   const dispatch = (callback: 'invalidate_range_start' | 'invalidate_range_end', act: string) => {
     const other = callback === 'invalidate_range_start' ? 'invalidate_range_end' : 'invalidate_range_start';
     const only = program.notifiers.flatMap((notifier, index) =>
-      notifier.callbacks[other] !== undefined && notifier.callbacks[callback] === undefined ? [index + 1] : [],
+      notifier.callbacks[other] !== undefined && notifier.callbacks[callback] === undefined
+        ? [index + 1]
+        : [],
     );
     if (only.length === 0) return;
     const has = only.map(ops => `mmu_notifier_ops[t - 1] == ${ops}`).join(' || ');
@@ -408,12 +416,15 @@ export function onEnter(program: Program, fn: FunctionCode, pairAt: (slot: numbe
       `t = 1; do :: t <= ${count} -> if :: hashed[t] && MM_OF_SUB(t) == ${first} && (${has}) -> ${act} :: else fi; t++ :: else -> break od`,
     );
   };
-  if (fn.name === '__mmu_notifier_invalidate_range_start') dispatch('invalidate_range_start', `BRACKET_OPEN(t, ${range})`);
-  if (fn.name === '__mmu_notifier_invalidate_range_end') dispatch('invalidate_range_end', `BRACKET_CLOSE(t, ${range})`);
+  if (fn.name === '__mmu_notifier_invalidate_range_start')
+    dispatch('invalidate_range_start', `BRACKET_OPEN(t, ${range})`);
+  if (fn.name === '__mmu_notifier_invalidate_range_end')
+    dispatch('invalidate_range_end', `BRACKET_CLOSE(t, ${range})`);
   if (fn.role !== 'callback') return lines;
   if (fn.callback === 'invalidate_range_start') lines.push(`BRACKET_OPEN(${first}, ${range})`);
   if (fn.callback === 'invalidate_range_end') lines.push(`BRACKET_CLOSE(${first}, ${range})`);
-  if (fn.callback === 'invalidate_range' || fn.callback === 'invalidate_page') lines.push(`CALLED(${first}, ${range})`);
+  if (fn.callback === 'invalidate_range' || fn.callback === 'invalidate_page')
+    lines.push(`CALLED(${first}, ${range})`);
   return lines;
 }
 
@@ -424,11 +435,16 @@ export function onLeave(program: Program, fn: FunctionCode): string[] {
   if (fn.name === 'mmu_notifier_unregister') return [`s = ${first}; GONE(s)`];
   if (fn.name === '__mmu_notifier_release') return [`s = ${first}; RELEASE_ALL(s)`];
   if (fn.role !== 'callback') return [];
-  if (fn.callback === 'invalidate_range' || fn.callback === 'invalidate_page') return [`s = ${first}; RETURNED(s)`];
+  if (fn.callback === 'invalidate_range' || fn.callback === 'invalidate_page')
+    return [`s = ${first}; RETURNED(s)`];
   return fn.callback === 'release' ? [`s = ${first}; GONE(s)`] : [];
 }
 
-function callbackRange(program: Program, fn: FunctionCode, pairAt: (slot: number) => [string, string]): string {
+function callbackRange(
+  program: Program,
+  fn: FunctionCode,
+  pairAt: (slot: number) => [string, string],
+): string {
   const declared = program.callbacks.find(callback => callback.name === fn.callback)?.params ?? fn.params;
   const at = (names: readonly string[]): [string, string] | null => {
     const param = fn.params[declared.findIndex(each => names.includes(each.name))];

@@ -37,7 +37,8 @@ export function spaceOf(program: Program, vm: Vm): Space {
   for (let frame = 0; frame < vm.words.frames; frame++)
     for (const [slot, word] of (vm.words.framePage(frame) ?? []).entries()) if (word !== 0) slots.add(slot);
   for (const fn of [...scenario.tasks, ...scenario.devices].map(each => program.functions[each.fn]))
-    for (const value of constantsOf(fn?.code ?? [])) if (value >= PAGE_SIZE) slots.add(wordOf(value % 2 ** 31));
+    for (const value of constantsOf(fn?.code ?? []))
+      if (value >= PAGE_SIZE) slots.add(wordOf(value % 2 ** 31));
   let pasids = 1 + Math.max(0, ...scenario.devices.map(({ pasid }) => pasid));
   for (const device of devicesOf(scenario.machine).keys())
     for (let pasid = pasids; pasid < 32; pasid++) if (vm.machine.gcr3(device, pasid) >= 0) pasids = pasid + 1;
@@ -68,7 +69,11 @@ function isConst(value: object): value is Expr & { readonly op: 'const' } {
 }
 
 /** `((x) == 4 -> 1 : ((x) == 9 -> 2 : 999))`: a table as an expression, since an array would be state. */
-export function lookUp(of: string, values: readonly (readonly [number, number])[], otherwise: string): string {
+export function lookUp(
+  of: string,
+  values: readonly (readonly [number, number])[],
+  otherwise: string,
+): string {
   const same = new Set(values.map(([, value]) => value));
   if (same.size === 1 && otherwise === '0') return String(values[0]?.[1] ?? 0);
   return values.reduceRight((rest, [key, value]) => `((${of}) == ${key} -> ${value} : ${rest})`, otherwise);

@@ -37,7 +37,13 @@ function variablesOf(program: Program, vm: Vm): Variable[] {
 }
 
 /** The arrays that hold one variable, with their element type and the word each element has in the vm. */
-function arraysOf({ name, type, count, base, stride }: Variable): { name: string; type: string; words: number[]; part: Part }[] {
+function arraysOf({
+  name,
+  type,
+  count,
+  base,
+  stride,
+}: Variable): { name: string; type: string; words: number[]; part: Part }[] {
   const objects = Array.from({ length: count }, (_, index) => base + index * stride);
   switch (type.kind) {
     case 'addr':
@@ -51,7 +57,14 @@ function arraysOf({ name, type, count, base, stride }: Variable): { name: string
         { name: `${name}_r`, type: 'int', words: objects.map(word => word + 1), part: 'word' },
       ];
     case 'srcu':
-      return [{ name, type: 'byte', words: objects.flatMap(word => Array.from({ length: 32 }, () => word)), part: 'nothing' }];
+      return [
+        {
+          name,
+          type: 'byte',
+          words: objects.flatMap(word => Array.from({ length: 32 }, () => word)),
+          part: 'nothing',
+        },
+      ];
     case 'list': {
       const width = typeWords(type.of);
       if (width !== 1) throw new NotExportable(`a list of ${type.of.kind}`);
@@ -63,7 +76,9 @@ function arraysOf({ name, type, count, base, stride }: Variable): { name: string
     }
     case 'array': {
       const width = typeWords(type.of);
-      const inner = objects.flatMap(word => Array.from({ length: type.length }, (_, at) => word + at * width));
+      const inner = objects.flatMap(word =>
+        Array.from({ length: type.length }, (_, at) => word + at * width),
+      );
       return arraysOf({ name, type: type.of, count: 1, base: 0, stride: 0 }).map(array => {
         const offset = array.words[0] ?? 0;
         return { ...array, words: inner.map(word => word + offset) };
@@ -121,7 +136,8 @@ export function initialAssignments(program: Program, vm: Vm, space: Space): stri
     put(`kind[${frame}]`, kind > 1 ? 1 + vm.machine.tableLevel(frame) : kind);
     if (kind === 0) continue;
     for (const [index, slot] of space.slots.entries())
-      if (slot < FRAME_WORDS) put(`mem[${frame * space.slots.length + index}]`, vm.machine.readWord(frame, slot));
+      if (slot < FRAME_WORDS)
+        put(`mem[${frame * space.slots.length + index}]`, vm.machine.readWord(frame, slot));
   }
   for (const cpu of vm.machine.cpus.keys()) put(`cr3[${cpu}]`, (vm.machine.cr3(cpu) + 1) << 1);
   for (const device of devicesOf(program.scenario.machine).keys())

@@ -5,9 +5,10 @@
  * What is followed without being there (a null reference, a freed object, an index too high) becomes an index that no
  * array has, so that Spin reports it.
  */
-import { LOW_BITS } from './space';
+
 import type { Expr, Place, Program, Type } from '../language/program';
 import { PTE } from '../machine/entry-format';
+import { LOW_BITS } from './space';
 
 /** Something in a program that has no counterpart in the export. */
 export class NotExportable extends Error {}
@@ -140,7 +141,11 @@ export class Values {
         return { array: `g_${identifier(place.name)}`, index: '0', type };
       case 'field': {
         const object = this.int(place.object);
-        return { array: identifier(`${place.struct}_${place.field}`), index: this.index(place.struct, object), type };
+        return {
+          array: identifier(`${place.struct}_${place.field}`),
+          index: this.index(place.struct, object),
+          type,
+        };
       }
       case 'element': {
         const array = this.where(place.array);
@@ -172,7 +177,8 @@ export class Values {
   private binary(expr: Expr & { readonly op: 'binary' }): string {
     const { fn, left, right } = expr;
     const compares = ['==', '!=', '<', '<=', '>', '>='].includes(fn);
-    if (compares && (isAddress(left) || isAddress(right))) return this.compare(fn, this.pair(left), this.pair(right));
+    if (compares && (isAddress(left) || isAddress(right)))
+      return this.compare(fn, this.pair(left), this.pair(right));
     if (fn === '/' && isAddress(left)) return this.shifted(left, right);
     if (isAddress(expr)) {
       const { low } = this.pair(expr);
@@ -202,16 +208,21 @@ export class Values {
     const [a, b] = [this.pair(expr.left), this.pair(expr.right)];
     if (expr.fn === '+' || expr.fn === '-') {
       const sum = `(${a.low} ${expr.fn} ${b.low})`;
-      return { low: `(${sum} & ${MASK})`, high: `(${a.high} ${expr.fn} ${b.high} + (${sum} >> ${LOW_BITS}))` };
+      return {
+        low: `(${sum} & ${MASK})`,
+        high: `(${a.high} ${expr.fn} ${b.high} + (${sum} >> ${LOW_BITS}))`,
+      };
     }
-    if (expr.fn === '%' && expr.right.op === 'const') return { low: `(${a.low} & ${expr.right.value - 1})`, high: '0' };
+    if (expr.fn === '%' && expr.right.op === 'const')
+      return { low: `(${a.low} & ${expr.right.value - 1})`, high: '0' };
     throw new NotExportable(`'${expr.fn}' of addresses`);
   }
 
   private addressBuiltin(expr: Expr & { readonly op: 'builtin' }): Pair {
     const [first, second, third] = expr.args;
     if (first === undefined) throw new NotExportable(expr.name);
-    if (expr.name === 'ppr_address') return { low: `log_l[PPR(${this.int(first)})]`, high: `log_h[PPR(${this.int(first)})]` };
+    if (expr.name === 'ppr_address')
+      return { low: `log_l[PPR(${this.int(first)})]`, high: `log_h[PPR(${this.int(first)})]` };
     if (second === undefined) throw new NotExportable(expr.name);
     const [a, b] = [this.pair(first), this.pair(second)];
     if (expr.name === 'min') return choice(this.compare('<', b, a), b, a);
@@ -250,7 +261,9 @@ export class Values {
       if (list === undefined || !('type' in list)) throw new NotExportable(name);
       return this.listExpr(name, this.where(list), args[1] === undefined ? '0' : this.int(args[1]));
     }
-    const values = args.map(arg => (arg.op === 'const' && Math.abs(arg.value) > 2 ** 31 ? '0' : this.int(arg)));
+    const values = args.map(arg =>
+      arg.op === 'const' && Math.abs(arg.value) > 2 ** 31 ? '0' : this.int(arg),
+    );
     const written = pureBuiltin(name, values);
     if (written === null) throw new NotExportable(`the builtin ${name} inside an expression`);
     return written;
@@ -258,7 +271,9 @@ export class Values {
 
   private listExpr(name: string, { array, index, type }: Where, item: string): string {
     if (name === 'is_locked')
-      return type.kind === 'rwsem' ? `(${array}_w[${index}] || ${array}_r[${index}])` : `(${array}[${index}] != 0)`;
+      return type.kind === 'rwsem'
+        ? `(${array}_w[${index}] || ${array}_r[${index}])`
+        : `(${array}[${index}] != 0)`;
     const capacity = type.kind === 'list' ? type.capacity : 0;
     const at = (position: string | number) => `${array}_at[(${index}) * ${capacity} + ${position}]`;
     const positions = Array.from({ length: capacity }, (_, position) => position);
@@ -274,7 +289,10 @@ export class Values {
       case 'list_next':
         return positions
           .slice(0, -1)
-          .reduceRight((rest, position) => `(${at(position)} == ${item} -> ${at(position + 1)} : ${rest})`, '0');
+          .reduceRight(
+            (rest, position) => `(${at(position)} == ${item} -> ${at(position + 1)} : ${rest})`,
+            '0',
+          );
       default:
         throw new NotExportable(`${name} inside an expression`);
     }
@@ -295,7 +313,8 @@ function add(a: Pair, by: number): Pair {
 }
 
 function alignDown(a: Pair, bits: number): Pair {
-  if (!Number.isInteger(bits)) throw new NotExportable('alignment to a size that is no constant power of two');
+  if (!Number.isInteger(bits))
+    throw new NotExportable('alignment to a size that is no constant power of two');
   if (bits <= LOW_BITS) return { low: `(${a.low} & ${MASK - (2 ** bits - 1)})`, high: a.high };
   return { low: '0', high: `((${a.high} >> ${bits - LOW_BITS}) << ${bits - LOW_BITS})` };
 }
