@@ -97,6 +97,17 @@ function commands(terminal: Terminal, end: (code: number) => void): Command {
     .addOption(modelsOption())
     .option('--json', 'print one declaration a line')
     .action(async (from, to, options) => end(await diff(from, to, options, terminal)));
+  addExport(program, terminal, end);
+  program
+    .command('dap')
+    .description('speak the Debug Adapter Protocol on standard input and output')
+    .option('--port <number>', 'listen on this port of the loopback interface instead', parsePort)
+    .addOption(modelsOption())
+    .action(async options => end(await serveAdapter(options, terminal)));
+  return program;
+}
+
+function addExport(program: Command, terminal: Terminal, end: (code: number) => void): void {
   program
     .command('export')
     .description('write a scenario with its models for another tool')
@@ -107,13 +118,6 @@ function commands(terminal: Terminal, end: (code: number) => void): Command {
     .option('--kernel <name>', 'kernel to run on, instead of the one the scenario names')
     .addOption(modelsOption())
     .action(async (file, options) => end(await exportScenario(file, options, terminal)));
-  program
-    .command('dap')
-    .description('speak the Debug Adapter Protocol on standard input and output')
-    .option('--port <number>', 'listen on this port of the loopback interface instead', parsePort)
-    .addOption(modelsOption())
-    .action(async options => end(await serveAdapter(options, terminal)));
-  return program;
 }
 
 function addExplore(program: Command, terminal: Terminal, end: (code: number) => void): void {

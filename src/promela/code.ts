@@ -1,7 +1,8 @@
 /**
- * Functions in Promela. All software threads are instances of one process type, which holds the code of every function
- * that can be reached: an instruction is a label and one indivisible step, a call pushes a frame on the array `st` of
- * the process (the return site, then the locals) and jumps, a return jumps back by the number of its site.
+ * Functions in Promela. All software threads are instances of one process type, which holds the code
+ * of every function that can be reached: an instruction is a label and one indivisible step, a call
+ * pushes a frame on the array `st` of the process (the return site, then the locals) and jumps, a
+ * return jumps back by the number of its site.
  */
 import { builtins } from '../language/builtins';
 import type { Expr, FunctionCode, Instruction, Place, Program } from '../language/program';
@@ -88,8 +89,8 @@ export class Software {
   ) {}
 
   /**
-   * The process type. Its threads begin with one of the functions `entries`; with none of them, it takes interrupts,
-   * or the items of a work queue.
+   * The process type. Its threads begin with one of the functions `entries`; with none of them, it takes
+   * interrupts, or the items of a work queue.
    */
   text(entries: readonly string[], queue: number | null): string {
     const { functions, stackWords } = this.code;
@@ -116,7 +117,9 @@ end_done:
     const arms = handlers.map(fn => {
       const bit = all.indexOf(fn);
       const below = bit === 0 ? '' : ` && !(pending[cpu] & ${2 ** bit - 1})`;
-      return `  :: d_step { (pending[cpu] & ${2 ** bit})${below} && irq_off[me] == 0 -> pending[cpu] = pending[cpu] & ~${2 ** bit}; irq_off[me] = irq_off[me] + 1; in_irq[cpu] = 1; ABANDON(cpu); ${[...this.entered(fn), 'skip'].join('; ')} }; goto ${this.label(fn.key, 0)}`;
+      return `  :: d_step { (pending[cpu] & ${2 ** bit})${below} && irq_off[me] == 0 ->
+        pending[cpu] = pending[cpu] & ~${2 ** bit}; irq_off[me] = irq_off[me] + 1; in_irq[cpu] = 1;
+          ABANDON(cpu); ${[...this.entered(fn), 'skip'].join('; ')} }; goto ${this.label(fn.key, 0)}`;
     });
     return `end_irq:\n  if\n${arms.join('\n')}\n  :: (false)\n  fi;`;
   }
@@ -124,10 +127,14 @@ end_done:
   private worker(queue: number): string {
     const items = this.code.functions.filter(fn => this.isWork(fn));
     const capacity = this.code.program.workqueues[queue]?.capacity ?? 1;
-    const shift = `i = 0; do :: i < ${capacity - 1} -> wq_fn_${queue}[i] = wq_fn_${queue}[i + 1]; wq_arg_${queue}[i] = wq_arg_${queue}[i + 1]; i++ :: else -> wq_fn_${queue}[i] = 0; wq_arg_${queue}[i] = 0; break od; wq_n_${queue} = wq_n_${queue} - 1; wq_busy_${queue} = 1`;
+    const shift = `i = 0; do :: i < ${capacity - 1} -> wq_fn_${queue}[i] = wq_fn_${queue}[i + 1];
+      wq_arg_${queue}[i] = wq_arg_${queue}[i + 1]; i++ :: else -> wq_fn_${queue}[i] = 0;
+        wq_arg_${queue}[i] = 0; break od; wq_n_${queue} = wq_n_${queue} - 1; wq_busy_${queue} = 1`;
     const arms = items.map(
       fn =>
-        `  :: d_step { wq_n_${queue} > 0 && wq_fn_${queue}[0] == ${this.number(fn.key)} -> st[1] = wq_arg_${queue}[0]; ${shift}; ${[...this.entered(fn, true), 'skip'].join('; ')} }; goto ${this.label(fn.key, 0)}`,
+        `  :: d_step { wq_n_${queue} > 0 && wq_fn_${queue}[0] == ${this.number(fn.key)} ->
+          st[1] = wq_arg_${queue}[0]; ${shift}; ${[...this.entered(fn, true), 'skip'].join('; ')} };
+            goto ${this.label(fn.key, 0)}`,
     );
     return `end_worker_${queue}:\n  if\n${arms.join('\n')}\n  :: (false)\n  fi;`;
   }
@@ -150,12 +157,11 @@ end_done:
   }
 
   private functionText(fn: FunctionCode): string {
-    const inner = new Set<number>();
-    const lines = fn.code.map((instruction, pc) => {
-      if (instruction.joined) for (const next of nextOf(instruction)) inner.add(next);
-      return instruction.joined ? this.region(fn, pc) : this.single(fn, pc, instruction);
-    });
-    return `  /* ${fn.key.replaceAll('*/', '')} */\n${lines.map((line, pc) => `${this.label(fn.key, pc)}:\n${jumpable(line)}`).join('\n')}`;
+    const lines = fn.code.map((instruction, pc) =>
+      instruction.joined ? this.region(fn, pc) : this.single(fn, pc, instruction),
+    );
+    const text = lines.map((line, pc) => `${this.label(fn.key, pc)}:\n${jumpable(line)}`);
+    return [`  /* ${fn.key} */`, ...text].join('\n');
   }
 
   /** One instruction that is a step of its own. */
@@ -173,11 +179,15 @@ end_done:
       case 'skip':
         return `${step([])} ${to(instruction.next)};`;
       case 'assert':
-        return `${step([`if :: ${values.int(instruction.condition)} :: else -> V(assertion) fi`])} ${to(instruction.next)};`;
+        return `${step([
+          `if :: ${values.int(instruction.condition)} :: else ->
+          V(assertion) fi`,
+        ])} ${to(instruction.next)};`;
       case 'branch': {
         const condition = values.int(instruction.condition);
         const guard = run === '' ? '' : `${run} && `;
-        return `  if\n  :: ${guard}(${condition}) -> ${to(instruction.then)}\n  :: ${guard}!(${condition}) -> ${to(instruction.otherwise)}\n  fi;`;
+        return `  if\n  :: ${guard}(${condition}) -> ${to(instruction.then)}\n
+          :: ${guard}!(${condition}) -> ${to(instruction.otherwise)}\n  fi;`;
       }
       case 'wait': {
         const sleeps = instruction.how === 'spin' ? [] : ['MIGHT_SLEEP'];
@@ -186,7 +196,12 @@ end_done:
       case 'select':
         return this.select(fn, instruction, run);
       case 'either':
-        return `  if\n${instruction.arms.map(next => `  :: d_step { ${run || 'true'} -> skip }; ${to(next)}`).join('\n')}\n  fi;`;
+        return `  if\n${instruction.arms
+          .map(
+            next => `  :: d_step { ${run || 'true'} -> skip };
+          ${to(next)}`,
+          )
+          .join('\n')}\n  fi;`;
       case 'choose':
         return this.choose(fn, instruction, run);
       case 'call':
@@ -230,7 +245,9 @@ end_done:
     const arms: string[] = [];
     for (let value = from.value; value <= Math.max(from.value, to.value); value++)
       arms.push(
-        `  :: d_step { ${run || 'true'} -> ${this.assign(instruction.target, { op: 'const', value }).join('; ')} }; goto ${this.label(fn.key, instruction.next)}`,
+        `  :: d_step { ${run || 'true'} ->
+          ${this.assign(instruction.target, { op: 'const', value }).join('; ')} };
+            goto ${this.label(fn.key, instruction.next)}`,
       );
     return `  if\n${arms.join('\n')}\n  fi;`;
   }
@@ -293,7 +310,7 @@ end_done:
     key: string,
   ): number {
     const done = [
-      'fp = fp - ' + (fn.frameWords + 1),
+      `fp = fp - ${fn.frameWords + 1}`,
       ...this.store(instruction.result),
       'rv = 0',
       'rvh = 0',
@@ -301,7 +318,8 @@ end_done:
     ];
     this.sites.push({
       fn: key,
-      label: `d_step { rt == ${this.sites.length + 1} -> ${done.join('; ')} }; goto ${this.label(fn.key, instruction.next)}`,
+      label: `d_step { rt == ${this.sites.length + 1} -> ${done.join('; ')} };
+        goto ${this.label(fn.key, instruction.next)}`,
     });
     return this.sites.length;
   }
@@ -348,13 +366,14 @@ end_done:
       const key = notifier.callbacks[instruction.callback];
       return key === undefined ? [] : [{ key, ops: index + 1 }];
     });
-    const arms = having.map(
-      each =>
-        `  :: ${this.call(fn, instruction, each.key, run, `(${ops} == ${each.ops})`).trim().replace(/;$/, '')}`,
-    );
+    const arms = having.map(each => {
+      const call = this.call(fn, instruction, each.key, run, `(${ops} == ${each.ops})`);
+      return `  :: ${call.trim().replace(/;$/, '')}`;
+    });
     const none = having.map(each => `(${ops} == ${each.ops})`).join(' || ') || 'false';
     arms.push(
-      `  :: d_step { ${run || 'true'} && !(${none}) -> V(assertion) }; goto ${this.label(fn.key, instruction.next)}`,
+      `  :: d_step { ${run || 'true'} && !(${none}) -> V(assertion) };
+        goto ${this.label(fn.key, instruction.next)}`,
     );
     return `  if\n${arms.join('\n')}\n  fi;`;
   }
@@ -429,13 +448,14 @@ end_done:
   /** synchronize_srcu: notes the readers of now, then waits for each of them to leave once. */
   private synchronize(
     fn: FunctionCode,
-    pc: number,
+    _pc: number,
     instruction: Instruction & { readonly op: 'builtin' },
   ): string {
     const [place] = instruction.args;
     if (place === undefined || !('type' in place)) throw new NotExportable('synchronize_srcu');
-    const { array } = this.code.values.where(place as Place);
-    return `  d_step { !in_irq[gate] -> MIGHT_SLEEP; t = 0; i = 0; do :: i < THREADS -> if :: ${array}[i] -> t = t | (1 << i) :: else fi; i++ :: else -> break od; grace[me] = t };
+    const { array } = this.code.values.where(place);
+    return `  d_step { !in_irq[gate] -> MIGHT_SLEEP; t = 0; i = 0; do :: i < THREADS -> if
+      :: ${array}[i] -> t = t | (1 << i) :: else fi; i++ :: else -> break od; grace[me] = t };
   d_step { !in_irq[gate] && grace[me] == 0 -> skip }; goto ${this.label(fn.key, instruction.next)};`;
   }
 
@@ -463,14 +483,17 @@ end_done:
       const back = `fp = fp - ${fn.frameWords + 1}; rt = 0; rvh = 0`;
       this.sites.push({
         fn: fault.key,
-        label: `d_step { rt == ${this.sites.length + 1} && rv != 0 -> ${back}; rv = 0 }; ${here}\n  :: d_step { rt == ${this.sites.length + 1} && rv == 0 -> ${back}; ${done} }; ${next}`,
+        label: `d_step { rt == ${this.sites.length + 1} && rv != 0 -> ${back}; rv = 0 }; ${here}\n
+          :: d_step { rt == ${this.sites.length + 1} && rv == 0 -> ${back}; ${done} }; ${next}`,
       });
       const args: Expr[] = [address, { op: 'const', value: write }];
       arms.push(
-        `  :: d_step { nx == 2 && !in_irq[gate] -> nx = 0; rv = 0; ${this.push(fn, fault, args, this.sites.length).join('; ')} }; goto ${this.label(fault.key, 0)}`,
+        `  :: d_step { nx == 2 && !in_irq[gate] -> nx = 0; rv = 0;
+          ${this.push(fn, fault, args, this.sites.length).join('; ')} }; goto ${this.label(fault.key, 0)}`,
       );
     }
-    return `  d_step { !in_irq[gate] && !(pending[cpu] && irq_off[me] == 0) -> CPU_ACCESS(cpu, ${low}, ${high}, ${write}, ${written}); nx = wo; rv = (wo == 1 -> wl : 0) };
+    return `  d_step { !in_irq[gate] && !(pending[cpu] && irq_off[me] == 0) ->
+      CPU_ACCESS(cpu, ${low}, ${high}, ${write}, ${written}); nx = wo; rv = (wo == 1 -> wl : 0) };
   if
 ${arms.join('\n')}
   fi;`;
@@ -484,7 +507,9 @@ ${arms.join('\n')}
     const { low, high } = values.pair(address);
     const write = instruction.name === 'dma_write' ? 1 : 0;
     const done = [...this.store(instruction.result), 'rv = 0'].join('; ');
-    return `  d_step { DMA_READY_${run} -> DMA_STEP_${run}(${low}, ${high}, ${write}, ${value === undefined ? '0' : values.int(value)}); nx = wo; rv = (wo == 1 -> wl : 0) };
+    return `  d_step { DMA_READY_${run} ->
+      DMA_STEP_${run}(${low}, ${high}, ${write}, ${value === undefined ? '0' : values.int(value)});
+        nx = wo; rv = (wo == 1 -> wl : 0) };
   if
   :: d_step { nx == 0 -> rv = 0 }; goto ${this.label(fn.key, pc)}
   :: d_step { nx != 0 -> nx = 0; ${done} }; goto ${this.label(fn.key, instruction.next)}
@@ -501,7 +526,8 @@ ${arms.join('\n')}
         const { entry, address, cursor } = instruction;
         const fields = [entry, address, cursor].map(slot => `fp + ${slot + 1}`).join(', ');
         return this.either(
-          `d_step { ${guard} -> EACH_ENTRY(${values.int(instruction.table)}, ${to.low}, ${to.high}, ${fields}); nx = wo }`,
+          `d_step { ${guard} ->
+            EACH_ENTRY(${values.int(instruction.table)}, ${to.low}, ${to.high}, ${fields}); nx = wo }`,
           fn,
           instruction,
         );
@@ -510,12 +536,19 @@ ${arms.join('\n')}
         const { array, index, type } = values.where(instruction.list);
         const capacity = type.kind === 'list' ? type.capacity : 0;
         const item = `st[fp + ${instruction.item + 1}]`;
-        const body = `j = 0; do :: ${item} != 0 && j < ${array}_n[${index}] && ${array}_at[(${index}) * ${capacity} + j] != ${item} -> j++ :: else -> break od; if :: ${item} != 0 && j == ${array}_n[${index}] -> V(assertion) :: else fi; if :: ${item} != 0 -> j++ :: else fi; nx = (j < ${array}_n[${index}] -> 1 : 2); ${item} = (nx == 1 -> ${array}_at[(${index}) * ${capacity} + (j < ${capacity} -> j : 0)] : 0)`;
+        const body = `j = 0; do :: ${item} != 0 && j < ${array}_n[${index}]
+          && ${array}_at[(${index}) * ${capacity} + j] != ${item} -> j++ :: else -> break od; if
+            :: ${item} != 0 && j == ${array}_n[${index}] -> V(assertion) :: else fi; if
+              :: ${item} != 0 -> j++ :: else fi; nx = (j < ${array}_n[${index}] -> 1 : 2);
+                ${item} = (nx == 1 -> ${array}_at[(${index}) * ${capacity} + (j < ${capacity} -> j : 0)]
+                  : 0)`;
         return this.either(`d_step { ${guard} -> ${body} }`, fn, instruction);
       }
       case 'each_cpu': {
         const item = `st[fp + ${instruction.item + 1}]`;
-        const body = `t = ${values.int(instruction.mask)}; j = ${item}; do :: j < 8 && !((t >> j) & 1) -> j++ :: else -> break od; ${item} = (j < 8 -> j + 1 : 0); nx = (j < 8 -> 1 : 2)`;
+        const body = `t = ${values.int(instruction.mask)}; j = ${item}; do :: j < 8
+          && !((t >> j) & 1) -> j++ :: else -> break od; ${item} = (j < 8 -> j + 1 : 0); nx = (j < 8 ->
+            1 : 2)`;
         return this.either(`d_step { ${guard} -> ${body} }`, fn, instruction);
       }
       default:
@@ -563,7 +596,8 @@ ${arms.join('\n')}
     const end = exits.map(
       (next, index) => `  :: d_step { nx == ${index + 1} -> nx = 0 }; goto ${this.label(fn.key, next)}`,
     );
-    return `  d_step { ${guard} -> skip;\n${lines.join(';\n')};\n    ${name(-1)}: skip };\n  if\n${end.join('\n')}\n  fi;`;
+    return `  d_step { ${guard} ->
+      skip;\n${lines.join(';\n')};\n    ${name(-1)}: skip };\n  if\n${end.join('\n')}\n  fi;`;
   }
 
   /** One instruction inside an atomic block; only the first may wait. */
@@ -588,7 +622,8 @@ ${arms.join('\n')}
           instruction.next,
         );
       case 'branch':
-        return `if :: ${values.int(instruction.condition)} -> ${go(joined, instruction.then)} :: else -> ${go(joined, instruction.otherwise)} fi`;
+        return `if :: ${values.int(instruction.condition)} -> ${go(joined, instruction.then)}
+          :: else -> ${go(joined, instruction.otherwise)} fi`;
       case 'wait':
         if (!isFirst) throw new NotExportable('waiting in the middle of an atomic block');
         guards.push(`(${values.int(instruction.condition)})`);
@@ -651,4 +686,4 @@ function touchesShared(instruction: Instruction): boolean {
 
 /** Builtins over the thread's own data. */
 const local =
-  /^(pte_(?!.*map)|mk_|no_pte|null_page|align_|min|max|addr_end|table_page|entry_table|cpumask_(test|without|empty)|current|this_cpu|preempt_)/;
+  /^(pte_|mk_|no_|null_|align_|m(in|ax)$|addr_end|table_page|entry_table|cpumask_[twe]|current|this_cpu)/;

@@ -1,6 +1,6 @@
 /** Builtins that stand alone, in Promela: a guard, and what happens when it holds. */
 import type { BuiltinName } from '../language/builtins';
-import type { Expr, Place, Program } from '../language/program';
+import type { Expr, Program } from '../language/program';
 import { devicesOf } from '../machine/config';
 import { PTE } from '../machine/entry-format';
 import { identifier, NotExportable, type Values, type Where } from './values';
@@ -30,13 +30,14 @@ export function builtinStatement(
   const place = (index: number): Where => {
     const arg = args[index];
     if (arg === undefined || !('type' in arg)) throw new NotExportable(`${name} of no variable`);
-    return values.where(arg as Place);
+    return values.where(arg);
   };
   return (
     lockStatement(name, place) ??
+    contextStatement(name) ??
     variableStatement(name, place, int) ??
     listStatement(name, place, int) ??
-    memoryStatement(values, program, name, args, int) ??
+    memoryStatement(program, name, args, int) ??
     hardwareStatement(program, name, int, pair) ??
     workStatement(name, int) ??
     expression(values, name, args)
@@ -116,8 +117,17 @@ function lockStatement(name: BuiltinName, place: PlaceOf): Arm[] | null {
     case 'srcu_read_unlock':
       return does(
         `${place(0).array}[me] = ${place(0).array}[me] - 1`,
-        `if :: ${place(0).array}[me] == 0 -> i = 0; do :: i < THREADS -> grace[i] = grace[i] & ~(1 << me); i++ :: else -> break od :: else fi`,
+        `if :: ${place(0).array}[me] == 0 -> i = 0; do :: i < THREADS ->
+          grace[i] = grace[i] & ~(1 << me); i++ :: else -> break od :: else fi`,
       );
+    default:
+      return null;
+  }
+}
+
+/** What changes the context that a thread runs in. */
+function contextStatement(name: BuiltinName): Arm[] | null {
+  switch (name) {
     case 'local_irq_disable':
       return does('irq_off[me] = irq_off[me] + 1');
     case 'local_irq_enable':
@@ -197,17 +207,23 @@ function listStatement(name: BuiltinName, place: PlaceOf, int: IntOf): Arm[] | n
     case 'list_del':
       return does(
         find(int(1)),
-        `if :: j == ${count} -> V(assertion) :: else -> do :: j < ${count} - 1 -> ${at('j')} = ${at('j + 1')}; j++ :: else -> ${at('j')} = 0; break od; ${count} = ${count} - 1${ofNotifiers ? `; s = ${int(1)}; UNSUBSCRIBED(s)` : ''} fi`,
+        `if :: j == ${count} -> V(assertion) :: else -> do :: j < ${count} - 1 ->
+          ${at('j')} = ${at('j + 1')}; j++ :: else -> ${at('j')} = 0; break od;
+            ${count} = ${count} - 1${ofNotifiers ? `; s = ${int(1)}; UNSUBSCRIBED(s)` : ''} fi`,
       );
     default:
       return does(
-        `j = 0; do :: j < ${count} -> ${ofNotifiers ? `s = ${at('j')}; UNSUBSCRIBED(s); ` : ''}${at('j')} = 0; j++ :: else -> break od; ${count} = 0`,
+        `j = 0; do :: j < ${count} -> ${
+          ofNotifiers
+            ? `s = ${at('j')}; UNSUBSCRIBED(s);
+          `
+            : ''
+        }${at('j')} = 0; j++ :: else -> break od; ${count} = 0`,
       );
   }
 }
 
 function memoryStatement(
-  values: Values,
   program: Program,
   name: BuiltinName,
   args: readonly Expr[],
@@ -232,7 +248,8 @@ function memoryStatement(
       return does(`STORE(${int(0)}, 0)`, 'rv = u');
     case 'cmpxchg_entry':
       return does(
-        `rv = (((READ((${int(0)} - 1) >> 9, CS((${int(0)} - 1) & 511)) ^ ${int(1)}) & ${~PTE.DANGLING}) == 0 -> 1 : 0)`,
+        `rv = (((READ((${int(0)} - 1) >> 9,
+          CS((${int(0)} - 1) & 511)) ^ ${int(1)}) & ${~PTE.DANGLING}) == 0 -> 1 : 0)`,
         `if :: rv -> STORE(${int(0)}, ${int(2)}) :: else fi`,
       );
     case 'test_and_clear_young':
@@ -243,7 +260,6 @@ function memoryStatement(
     case 'free':
       return freeObject(program, args[0], int(0));
     default:
-      void values;
       return null;
   }
 }
@@ -256,7 +272,8 @@ function freeObject(program: Program, arg: Expr | undefined, object: string): Ar
   const lines = struct.fields.flatMap(field => clearField(`${name}_${identifier(field.name)}`, field.type));
   return does(
     `j = (${object}) - 1`,
-    `if :: j < 0 || !${name}_in_use[(j < 0 -> 0 : j)] -> V(assertion) :: else -> ${name}_in_use[j] = 0; ${lines.join('; ')} fi`,
+    `if :: j < 0 || !${name}_in_use[(j < 0 -> 0 : j)] -> V(assertion) :: else -> ${name}_in_use[j] = 0;
+      ${lines.join('; ')} fi`,
   );
 }
 
@@ -270,16 +287,19 @@ export function clearField(array: string, type: Where['type']): string[] {
     case 'list':
       return [
         `${array}_n[j] = 0`,
-        `k = 0; do :: k < ${type.capacity} -> ${array}_at[j * ${type.capacity} + k] = 0; k++ :: else -> break od`,
+        `k = 0; do :: k < ${type.capacity} -> ${array}_at[j * ${type.capacity} + k] = 0; k++ :: else ->
+          break od`,
       ];
     case 'array':
       return type.of.kind === 'addr'
         ? ['_l', '_h'].map(
             part =>
-              `k = 0; do :: k < ${type.length} -> ${array}${part}[j * ${type.length} + k] = 0; k++ :: else -> break od`,
+              `k = 0; do :: k < ${type.length} -> ${array}${part}[j * ${type.length} + k] = 0; k++
+                :: else -> break od`,
           )
         : [
-            `k = 0; do :: k < ${type.length} -> ${array}[j * ${type.length} + k] = 0; k++ :: else -> break od`,
+            `k = 0; do :: k < ${type.length} -> ${array}[j * ${type.length} + k] = 0; k++ :: else ->
+              break od`,
           ];
     default:
       return [`${array}[j] = 0`];
@@ -311,7 +331,8 @@ function hardwareStatement(
     case 'set_gcr3':
       if (count === 0) return does('skip');
       return does(
-        `j = ${int(2)}; gcr3[TAG(${int(0)}, ${int(1)})] = (j == 0 -> 0 : (j << 1) | (kind[(j == 0 -> 0 : j - 1)] == 0 -> 1 : 0))`,
+        `j = ${int(2)}; gcr3[TAG(${int(0)}, ${int(1)})] = (j == 0 -> 0 : (j << 1) | (kind[(j == 0 -> 0
+          : j - 1)] == 0 -> 1 : 0))`,
       );
     case 'clear_gcr3':
       return count === 0 ? does('skip') : does(`gcr3[TAG(${int(0)}, ${int(1)})] = 0`);

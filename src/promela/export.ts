@@ -1,10 +1,11 @@
 /**
- * A scenario with its models as a Promela model that Spin accepts, for searches beyond one machine: multi-core and swarm
- * runs of Spin.
+ * A scenario with its models as a Promela model that Spin accepts, for searches beyond one machine:
+ * multi-core and swarm runs of Spin.
  *
- * Every instruction is one indivisible step, as in the vm; locals, locks, page tables, caches, queues and properties are
- * Promela variables. Caches fill on demand only, as in `explore --caches demand`, and never drop what they need not, so a
- * run of Spin without error is no proof about caches that speculate.
+ * Every instruction is one indivisible step, as in the vm; locals, locks, page tables, caches, queues
+ * and properties are Promela variables. Caches fill on demand only, as in `explore --caches demand`,
+ * and never drop what they need not, so a run of Spin without error is no proof about caches that
+ * speculate.
  */
 import { formatAddress } from '../base/address';
 import type { Program } from '../language/program';
@@ -126,8 +127,8 @@ function withTemporaries(text: string): string {
 }
 
 /**
- * Turns inlines into macros: Spin's own replacement of parameters also finds them within longer names, and fails for
- * arguments that are conditional expressions.
+ * Turns inlines into macros: Spin's own replacement of parameters also finds them within longer names,
+ * and fails for arguments that are conditional expressions.
  */
 function withMacros(text: string): string {
   return text.replace(
@@ -146,21 +147,23 @@ function header(program: Program, space: Space): string {
  * Scenario ${name} on ${program.kernel}, exported by shootdown.
  *   spin -a FILE && gcc -O2 -DSAFETY -DCOLLAPSE -DVECTORSZ=65536 -o pan pan.c && ./pan -m1000000
  * Pages: ${pages}
- * Caches fill on demand and drop nothing but what they must. Not judged: data-race, sometimes, never and always
- * claims, stack overflow.
+ * Caches fill on demand and drop nothing but what they must. Not judged: data-race, lost-write, lost-dirty,
+ * cow-isolation, lock-order, refcount, claims of the scenario, stack overflow.
  */
 `;
 }
 
 /** What the code of several parts calls. */
-function services(program: Program, space: Space, n: Sizes): string {
+function services(program: Program, _space: Space, n: Sizes): string {
   const page = program.structs.page;
   const freed = (page?.fields ?? []).flatMap(field =>
     clearField(`page_${identifier(field.name)}`, field.type),
   );
   const queues = program.workqueues.map((queue, index) => {
     return {
-      arm: `:: (q) == ${index + 1} -> rv = (wq_n_${index} < ${queue.capacity} -> 1 : 0); if :: rv -> wq_fn_${index}[wq_n_${index}] = fn; wq_arg_${index}[wq_n_${index}] = arg; wq_n_${index} = wq_n_${index} + 1 :: else fi`,
+      arm: `:: (q) == ${index + 1} -> rv = (wq_n_${index} < ${queue.capacity} -> 1 : 0); if :: rv ->
+        wq_fn_${index}[wq_n_${index}] = fn; wq_arg_${index}[wq_n_${index}] = arg;
+          wq_n_${index} = wq_n_${index} + 1 :: else fi`,
       done: `((q) == ${index + 1} && wq_n_${index} == 0 && !wq_busy_${index})`,
       declare: `bool wq_busy_${index};`,
     };
@@ -180,7 +183,8 @@ inline PPR_CONSUME(m) {
   :: log_n[m] > 0 ->
      i = 0;
      do
-     :: i < log_n[m] - 1 -> ${shift.map(each => `${each} = ${each.replace('+ i]', '+ i + 1]')}`).join('; ')}; i++
+     :: i < log_n[m] - 1 ->
+       ${shift.map(each => `${each} = ${each.replace('+ i]', '+ i + 1]')}`).join('; ')}; i++
      :: else -> ${shift.map(each => `${each} = 0`).join('; ')}; break
      od;
      log_n[m] = log_n[m] - 1
@@ -254,7 +258,8 @@ function agents(program: Program, n: Sizes): string {
   const lines: string[] = [];
   for (const iommu of program.scenario.machine.iommus.keys()) {
     lines.push(
-      `proctype commands_${iommu}() {\nend: do\n  :: d_step { COMMAND_READY_${iommu} -> COMMAND_STEP_${iommu}() }\n  od\n}`,
+      `proctype commands_${iommu}() {\nend: do\n  :: d_step { COMMAND_READY_${iommu} ->
+        COMMAND_STEP_${iommu}() }\n  od\n}`,
     );
     const mine = list.flatMap((device, index) =>
       program.scenario.machine.iommus[iommu]?.devices.includes(device) ? runsOf(index) : [],
@@ -270,17 +275,17 @@ function agents(program: Program, n: Sizes): string {
     if (config.atc === 0) continue;
     const runs = runsOf(device);
     const arms = runs.map(run => `  :: d_step { stage[${run}] == 3 -> TRANSLATE_${run}() }`);
-    const complete = ['invalidating[' + device + ']', ...runs.map(run => `!must_finish[${run}]`)].join(
-      ' && ',
-    );
+    const complete = [`invalidating[${device}]`, ...runs.map(run => `!must_finish[${run}]`)].join(' && ');
     lines.push(
-      `proctype ats_${device}() {\nend: do\n${arms.join('\n')}\n  :: d_step { ${complete} -> invalidating[${device}] = 0 }\n  od\n}`,
+      `proctype ats_${device}() {\nend: do\n${arms.join('\n')}\n  :: d_step { ${complete} ->
+        invalidating[${device}] = 0 }\n  od\n}`,
     );
   }
   if (n.programs > 0 && list.some(device => device.requests > 0)) {
     const waiting = program.scenario.devices.map((_, run) => `stage[${run}] == 5`).join(' || ');
     lines.push(
-      `proctype at_rest() {\nend: if\n  :: timeout -> d_step { if :: ${waiting} -> V(page_response) :: else fi }\n  fi;\nend_quiet: (false)\n}`,
+      `proctype at_rest() {\nend: if\n  :: timeout -> d_step { if :: ${waiting} -> V(page_response)
+        :: else fi }\n  fi;\nend_quiet: (false)\n}`,
     );
   }
   return lines.join('\n');

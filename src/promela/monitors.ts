@@ -1,6 +1,6 @@
 /**
- * The properties in Promela, judged where `src/vm/monitors` judges them. A violation is an assertion whose text names
- * the property. What is not judged: data-race, and claims of the kind `sometimes`.
+ * The properties in Promela, judged where `src/vm/monitors` judges them. A violation is an assertion
+ * whose text names the property. What is not judged: data-race, and claims of the kind `sometimes`.
  */
 import type { FunctionCode, Program } from '../language/program';
 import { PTE } from '../machine/entry-format';
@@ -52,8 +52,10 @@ export function monitorText(program: Program, space: Space, n: Sizes, threads: n
     '#endif',
     `#define PAGE_LOW(p) ${table(low)}`,
     `#define PAGE_HIGH(p) ${table(high)}`,
-    `byte irq_off[${threads}]; byte atomic_depth[${threads}]; byte waiting[${threads}]; bool illegal[${threads}];`,
-    `byte op_frame[${threads}]; bool revoking[${threads}]; int from_l[${threads}]; int from_h[${threads}]; int to_l[${threads}]; int to_h[${threads}];`,
+    `byte irq_off[${threads}]; byte atomic_depth[${threads}]; byte waiting[${threads}];
+      bool illegal[${threads}];`,
+    `byte op_frame[${threads}]; bool revoking[${threads}]; int from_l[${threads}];
+      int from_h[${threads}]; int to_l[${threads}]; int to_h[${threads}];`,
     'hidden int x; hidden int y; hidden int z; hidden int s; hidden int a; hidden int b;',
     '#define MIGHT_SLEEP if :: atomic_depth[me] || irq_off[me] -> V(sleep_in_atomic) :: else fi',
     '',
@@ -90,7 +92,8 @@ function subscribers(program: Program, n: Sizes): string {
   const count = subscriberCount(program);
   return `
 bool hashed[${count + 1}];
-byte br_sub[${BRACKETS}]; byte br_me[${BRACKETS}]; int br_sl[${BRACKETS}]; int br_sh[${BRACKETS}]; int br_el[${BRACKETS}]; int br_eh[${BRACKETS}];
+byte br_sub[${BRACKETS}]; byte br_me[${BRACKETS}]; int br_sl[${BRACKETS}]; int br_sh[${BRACKETS}];
+  int br_el[${BRACKETS}]; int br_eh[${BRACKETS}];
 byte bound[${n.tags}]; bool released[${n.tags}];
 #define MM_OF_SUB(q) mmu_notifier_mm[(q) - 1]
 inline BR_CLEAR(q) { br_sub[q] = 0; br_me[q] = 0; br_sl[q] = 0; br_sh[q] = 0; br_el[q] = 0; br_eh[q] = 0 }
@@ -117,7 +120,8 @@ inline BRACKET_CLOSE(q, sl, sh, el, eh) {
     `if
      :: br_sub[x] == (q) && br_me[x] == me + 1 ->
         if :: y == ${BRACKETS} -> y = x :: else fi;
-        if :: z == ${BRACKETS} && br_sl[x] == (sl) && br_sh[x] == (sh) && br_el[x] == (el) && br_eh[x] == (eh) -> z = x :: else fi
+        if :: z == ${BRACKETS} && br_sl[x] == (sl) && br_sh[x] == (sh) && br_el[x] == (el)
+          && br_eh[x] == (eh) -> z = x :: else fi
      :: else
      fi`,
   )};
@@ -136,7 +140,7 @@ inline RELEASE_ALL(m) {
 }
 
 /** Finds the mm and the page that an entry belongs to, by walking every root for every page. */
-function places(program: Program, space: Space, n: Sizes): string {
+function places(program: Program, _space: Space, n: Sizes): string {
   const mms = Number(program.structs.mm?.count ?? 1);
   return `
 /* The mm (x), page (y) and level (z) of slot c of the table in frame f; x is 0 if it is not linked. */
@@ -193,10 +197,11 @@ inline BACKING(r, p) {
 `;
 }
 
-function obligations(program: Program, space: Space, n: Sizes): string {
+function obligations(program: Program, _space: Space, n: Sizes): string {
   const count = subscriberCount(program);
   return `
-byte ob_sub[${OBLIGATIONS}]; byte ob_page[${OBLIGATIONS}]; byte ob_frame[${OBLIGATIONS}]; byte ob_level[${OBLIGATIONS}]; int ob_mask[${OBLIGATIONS}];
+byte ob_sub[${OBLIGATIONS}]; byte ob_page[${OBLIGATIONS}]; byte ob_frame[${OBLIGATIONS}];
+  byte ob_level[${OBLIGATIONS}]; int ob_mask[${OBLIGATIONS}];
 inline OB_CLEAR(q) { ob_sub[q] = 0; ob_page[q] = 0; ob_frame[q] = 0; ob_level[q] = 0; ob_mask[q] = 0 }
 inline DROP_ALL(q) { ${each(OBLIGATIONS, 'if :: ob_sub[x] == (q) -> OB_CLEAR(x) :: else fi')} }
 inline FRAME_FREEING(f) {
@@ -205,7 +210,15 @@ inline FRAME_FREEING(f) {
 #define INSIDE(pl, ph, sl, sh, el, eh) (!BELOW(ph, pl, sh, sl) && BELOW(ph, pl, eh, el))
 inline COVERED(q, p, out) {
   out = 0;
-  ${each(BRACKETS, 'if :: br_sub[s] == (q) && INSIDE(PAGE_LOW(p), PAGE_HIGH(p), br_sl[s], br_sh[s], br_el[s], br_eh[s]) -> out = 1 :: else fi', 's')}
+  ${each(
+    BRACKETS,
+    `if
+     :: br_sub[s] == (q) && INSIDE(PAGE_LOW(p), PAGE_HIGH(p), br_sl[s], br_sh[s], br_el[s], br_eh[s]) ->
+        out = 1
+     :: else
+     fi`,
+    's',
+  )}
 }
 inline IS_BOUND(q, out) {
   out = 0;
@@ -247,8 +260,10 @@ inline ENTRY_STORING(f, slot, old, value) {
            do
            :: a < ${OBLIGATIONS} ->
               if
-              :: ob_sub[a] && ob_level[a] == 1 && ob_page[a] == y && hashed[ob_sub[a]] && MM_OF_SUB(ob_sub[a]) == x ->
-                 if :: ob_frame[a] == ((value) >> 12) + 1 -> OB_CLEAR(a) :: else -> OB_CLEAR(a); V(missed_range) fi
+              :: ob_sub[a] && ob_level[a] == 1 && ob_page[a] == y && hashed[ob_sub[a]]
+                && MM_OF_SUB(ob_sub[a]) == x ->
+                 if :: ob_frame[a] == ((value) >> 12) + 1 -> OB_CLEAR(a) :: else -> OB_CLEAR(a);
+                   V(missed_range) fi
               :: else
               fi;
               a++
@@ -261,11 +276,15 @@ inline ENTRY_STORING(f, slot, old, value) {
   :: else
   fi
 }
-/* First and last address of what an obligation is about lie in its page's prefix; a pointer need only be met. */
+/* First and last address of what an obligation is about lie in its page's prefix;
+  a pointer need only be met. */
 #define PREFIX_LOW(p, level) ((level) == 1 -> PAGE_LOW(p) : ((level) == 2 -> PAGE_LOW(p) & ~2097151 : 0))
 #define PREFIX_HIGH(p, level) ((level) <= 3 -> PAGE_HIGH(p) : PAGE_HIGH(p) & ~511)
-#define AFTER_HIGH(p, level) ((level) <= 2 -> PREFIX_HIGH(p, level) + ((PREFIX_LOW(p, level) + ((level) == 1 -> 4096 : 2097152)) >> 30) : PREFIX_HIGH(p, level) + ((level) == 3 -> 1 : 512))
-#define AFTER_LOW(p, level) ((level) <= 2 -> (PREFIX_LOW(p, level) + ((level) == 1 -> 4096 : 2097152)) & 1073741823 : 0)
+#define AFTER_HIGH(p, level) ((level) <= 2 -> \\
+  PREFIX_HIGH(p, level) + ((PREFIX_LOW(p, level) + ((level) == 1 -> 4096 : 2097152)) >> 30) \\
+    : PREFIX_HIGH(p, level) + ((level) == 3 -> 1 : 512))
+#define AFTER_LOW(p, level) ((level) <= 2 -> (PREFIX_LOW(p, level) + ((level) == 1 -> 4096 \\
+  : 2097152)) & 1073741823 : 0)
 inline CALLED(q, sl, sh, el, eh) {
   x = 0;
   do
@@ -275,7 +294,8 @@ inline CALLED(q, sl, sh, el, eh) {
         y = ob_page[x]; z = ob_level[x];
         if
         :: z == 1 && INSIDE(PAGE_LOW(y), PAGE_HIGH(y), sl, sh, el, eh) -> ob_mask[x] = ob_mask[x] | (1 << me)
-        :: z > 1 && BELOW(PREFIX_HIGH(y, z), PREFIX_LOW(y, z), eh, el) && BELOW(sh, sl, AFTER_HIGH(y, z), AFTER_LOW(y, z)) -> ob_mask[x] = ob_mask[x] | (1 << me)
+        :: z > 1 && BELOW(PREFIX_HIGH(y, z), PREFIX_LOW(y, z), eh, el)
+          && BELOW(sh, sl, AFTER_HIGH(y, z), AFTER_LOW(y, z)) -> ob_mask[x] = ob_mask[x] | (1 << me)
         :: else
         fi
      :: else
@@ -302,14 +322,17 @@ function operations(program: Program, space: Space, n: Sizes, threads: number): 
      do
      :: z != 0 && !b ->
         if
-        :: INSIDE(l, h, vma_vm_start_l[z - 1], vma_vm_start_h[z - 1], vma_vm_end_l[z - 1], vma_vm_end_h[z - 1]) -> b = 1 + vma_vm_write[z - 1]
+        :: INSIDE(l,
+          h, vma_vm_start_l[z - 1], vma_vm_start_h[z - 1], vma_vm_end_l[z - 1], vma_vm_end_h[z - 1]) ->
+            b = 1 + vma_vm_write[z - 1]
         :: else
         fi;
         z = vma_vm_next[z - 1]
      :: else -> break
      od;`;
   const stale = (copy: string, usable: string) =>
-    `if :: ${usable} && (${copy} & 1) && (${copy} >> 5) == (a >> 12) && (wl == 0 || (wl >> 12) != (a >> 12) || ((${copy} & 2) && !(wl & ${PTE.W}))) -> y = 1 :: else fi`;
+    `if :: ${usable} && (${copy} & 1) && (${copy} >> 5) == (a >> 12) && (wl == 0
+      || (wl >> 12) != (a >> 12) || ((${copy} & 2) && !(wl & ${PTE.W}))) -> y = 1 :: else fi`;
   const cpus = Array.from({ length: n.cpus }, (_, cpu) =>
     stale(`tlb[${cpu * n.pages} + x]`, `(cr3[${cpu}] >> 1) == b`),
   );
@@ -329,7 +352,15 @@ inline CHECK_ISSUED(l, h, wr) {
      if
      :: b == 0 || ((wr) && b == 1) ->
         illegal[me] = 1;
-        ${each(threads, 'if :: revoking[y] && task_mm[y] == a && INSIDE(l, h, from_l[y], from_h[y], to_l[y], to_h[y]) -> illegal[me] = 0 :: else fi', 'y')}
+        ${each(
+          threads,
+          `if
+         :: revoking[y] && task_mm[y] == a && INSIDE(l, h, from_l[y], from_h[y], to_l[y], to_h[y]) ->
+            illegal[me] = 0
+         :: else
+         fi`,
+          'y',
+        )}
      :: else
      fi
   :: else
@@ -352,7 +383,12 @@ inline NOTE_LEAVES() {
   revoking[me] = 1;
   if
   :: task_mm[me] != 0 && mm_pgd[task_mm[me] - 1] != 0 ->
-     ${each(n.pages, `if :: INSIDE(PAGE_LOW(x), PAGE_HIGH(x), from_l[me], from_h[me], to_l[me], to_h[me]) -> BACKING(mm_pgd[task_mm[me] - 1], x); leaf[me * ${n.pages} + x] = wl :: else fi`)}
+     ${each(
+       n.pages,
+       `if
+       :: INSIDE(PAGE_LOW(x), PAGE_HIGH(x), from_l[me], from_h[me], to_l[me], to_h[me]) ->
+         BACKING(mm_pgd[task_mm[me] - 1], x); leaf[me * ${n.pages} + x] = wl :: else fi`,
+     )}
   :: else
   fi
 }
@@ -413,7 +449,8 @@ export function onEnter(
     const has = only.map(ops => `mmu_notifier_ops[t - 1] == ${ops}`).join(' || ');
     const count = subscriberCount(program);
     lines.push(
-      `t = 1; do :: t <= ${count} -> if :: hashed[t] && MM_OF_SUB(t) == ${first} && (${has}) -> ${act} :: else fi; t++ :: else -> break od`,
+      `t = 1; do :: t <= ${count} -> if :: hashed[t] && MM_OF_SUB(t) == ${first} && (${has}) -> ${act}
+        :: else fi; t++ :: else -> break od`,
     );
   };
   if (fn.name === '__mmu_notifier_invalidate_range_start')

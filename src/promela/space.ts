@@ -1,6 +1,7 @@
 /**
- * What of the address space and of memory a model in Promela must be able to name. A scenario names few pages;
- * frames keep only the words that these pages' entries and the scenario's data fall into, numbered without gaps.
+ * What of the address space and of memory a model in Promela must be able to name. A scenario names
+ * few pages; frames keep only the words that these pages' entries and the scenario's data fall into,
+ * numbered without gaps.
  */
 import { PAGE_SIZE, tableIndex, wordOf } from '../base/address';
 import { FRAME_WORDS } from '../base/words';

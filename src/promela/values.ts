@@ -1,9 +1,10 @@
 /**
- * Expressions and variables in Promela. A variable is an array: one element for each object of a struct, one for a
- * global; a local lies in the array `st` of its process. An address is two numbers, `_l` and `_h`.
+ * Expressions and variables in Promela. A variable is an array: one element for each object of a
+ * struct, one for a global; a local lies in the array `st` of its process. An address is two numbers,
+ * `_l` and `_h`.
  *
- * What is followed without being there (a null reference, a freed object, an index too high) becomes an index that no
- * array has, so that Spin reports it.
+ * What is followed without being there (a null reference, a freed object, an index too high) becomes
+ * an index that no array has, so that Spin reports it.
  */
 
 import type { Expr, Place, Program, Type } from '../language/program';
@@ -184,8 +185,7 @@ export class Values {
       const { low } = this.pair(expr);
       return low;
     }
-    const operator = { '>>>': '>>' }[fn as string] ?? fn;
-    return `(${this.int(left)} ${operator} ${this.int(right)})`;
+    return `(${this.int(left)} ${fn} ${this.int(right)})`;
   }
 
   private compare(fn: string, a: Pair, b: Pair): string {
@@ -322,43 +322,7 @@ function alignDown(a: Pair, bits: number): Pair {
 /** Builtins over values of one word; null for what is no expression. */
 function pureBuiltin(name: string, args: readonly string[]): string | null {
   const [a = '0', b = '0'] = args;
-  const has = (bit: number) => `((${a} & ${bit}) != 0)`;
-  const presentHas = (bit: number) => `((${a} & ${PTE.P | bit}) == ${PTE.P | bit})`;
   switch (name) {
-    case 'pte_none':
-      return `(${a} == 0)`;
-    case 'pte_present':
-      return has(PTE.P);
-    case 'pte_write':
-      return has(PTE.W);
-    case 'pte_dirty':
-      return presentHas(PTE.D);
-    case 'pte_young':
-      return has(PTE.A);
-    case 'pte_huge':
-      return presentHas(PTE.PS);
-    case 'pte_same':
-      return `(((${a} ^ ${b}) & ${~PTE.DANGLING}) == 0)`;
-    case 'pte_page':
-      return `((${a} >> 12) + 1)`;
-    case 'pte_table':
-      return `((${a} & ${PTE.P}) != 0 -> (${a} >> 12) + 1 : 0)`;
-    case 'mk_pte':
-      return `((((${a}) - 1) << 12) | ${PTE.P | PTE.U | PTE.A} | (${b} -> ${PTE.W} : 0))`;
-    case 'mk_table_entry':
-      return `((((${a}) - 1) << 12) | ${PTE.P | PTE.W | PTE.U | PTE.A})`;
-    case 'pte_wrprotect':
-      return `(${a} & ${~PTE.W})`;
-    case 'pte_mkwrite':
-      return `(${a} | ${PTE.W})`;
-    case 'pte_mkdirty':
-      return `(${a} | ${PTE.D})`;
-    case 'pte_mkclean':
-      return `(${a} & ${~PTE.D})`;
-    case 'pte_mkyoung':
-      return `(${a} | ${PTE.A})`;
-    case 'pte_mkold':
-      return `(${a} & ${~PTE.A})`;
     case 'no_pte':
     case 'null_page':
       return '0';
@@ -404,6 +368,50 @@ function pureBuiltin(name: string, args: readonly string[]): string | null {
       return `log_write[PPR(${a})]`;
     case 'ppr_last':
       return '1';
+    default:
+      return entryBuiltin(name, a, b);
+  }
+}
+
+/** Builtins over values of page-table entries; null for what is none. */
+function entryBuiltin(name: string, a: string, b: string): string | null {
+  const has = (bit: number) => `((${a} & ${bit}) != 0)`;
+  const presentHas = (bit: number) => `((${a} & ${PTE.P | bit}) == ${PTE.P | bit})`;
+  switch (name) {
+    case 'pte_none':
+      return `(${a} == 0)`;
+    case 'pte_present':
+      return has(PTE.P);
+    case 'pte_write':
+      return has(PTE.W);
+    case 'pte_dirty':
+      return presentHas(PTE.D);
+    case 'pte_young':
+      return has(PTE.A);
+    case 'pte_huge':
+      return presentHas(PTE.PS);
+    case 'pte_same':
+      return `(((${a} ^ ${b}) & ${~PTE.DANGLING}) == 0)`;
+    case 'pte_page':
+      return `((${a} >> 12) + 1)`;
+    case 'pte_table':
+      return `((${a} & ${PTE.P}) != 0 -> (${a} >> 12) + 1 : 0)`;
+    case 'mk_pte':
+      return `((((${a}) - 1) << 12) | ${PTE.P | PTE.U | PTE.A} | (${b} -> ${PTE.W} : 0))`;
+    case 'mk_table_entry':
+      return `((((${a}) - 1) << 12) | ${PTE.P | PTE.W | PTE.U | PTE.A})`;
+    case 'pte_wrprotect':
+      return `(${a} & ${~PTE.W})`;
+    case 'pte_mkwrite':
+      return `(${a} | ${PTE.W})`;
+    case 'pte_mkdirty':
+      return `(${a} | ${PTE.D})`;
+    case 'pte_mkclean':
+      return `(${a} & ${~PTE.D})`;
+    case 'pte_mkyoung':
+      return `(${a} | ${PTE.A})`;
+    case 'pte_mkold':
+      return `(${a} & ${~PTE.A})`;
     default:
       return null;
   }
