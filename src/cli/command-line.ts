@@ -114,6 +114,8 @@ function addExport(program: Command, terminal: Terminal, end: (code: number) => 
     .argument('<file>', 'scenario file')
     .option('--promela', 'as Promela, for Spin')
     .option('--output <file>', 'file to write; standard output by default')
+    .option('--states <number>', 'states of the search that tells what is needed', parseLimit, 100_000)
+    .option('--whole', 'write what no search has reached too')
     .option('--scenario <name>', 'which scenario of the file; the first by default')
     .option('--kernel <name>', 'kernel to run on, instead of the one the scenario names')
     .addOption(modelsOption())

@@ -1,5 +1,8 @@
 /** `shootdown export`: a scenario with its models, written for another tool. */
 import { writeFile } from 'node:fs/promises';
+import { type JobOptions, runJob, usualSearch } from '../explore/job';
+import type { Program } from '../language/program';
+import type { Reached } from '../promela/code';
 import { exportPromela } from '../promela/export';
 import { NotExportable } from '../promela/values';
 import { loadRun } from '../session/load';
@@ -11,6 +14,8 @@ import { exitCodes, Refusal, refuseFile, type Terminal } from './terminal';
 export interface ExportOptions extends LoadOptions {
   readonly promela?: boolean;
   readonly output?: string;
+  readonly whole?: boolean;
+  readonly states: number;
 }
 
 /** Prints the model, or writes it to a file. */
@@ -25,7 +30,7 @@ export async function exportScenario(
     for (const problem of loaded.problems) terminal.err(formatProblem(problem));
     return exitCodes.wrongInput;
   }
-  const text = promelaOf(file, loaded.program);
+  const text = await promelaOf(file, loaded.program, options);
   if (options.output === undefined) terminal.out(text);
   else
     await writeFile(options.output, text).catch((problem: unknown) => {
@@ -34,9 +39,9 @@ export async function exportScenario(
   return exitCodes.expected;
 }
 
-function promelaOf(file: string, program: Parameters<typeof exportPromela>[0]): string {
+async function promelaOf(file: string, program: Program, options: ExportOptions): Promise<string> {
   try {
-    return exportPromela(program);
+    return exportPromela(program, options.whole ? null : await reachedBy(program, options.states));
   } catch (problem) {
     if (problem instanceof SetupError)
       throw new Refusal(
@@ -48,4 +53,12 @@ function promelaOf(file: string, program: Parameters<typeof exportPromela>[0]): 
       `${file}: ${name} uses what the export to Promela has no counterpart of: ${problem.message}`,
     );
   }
+}
+
+/** What a search reaches, so that the model need not hold what never runs. */
+async function reachedBy(program: Program, statesMax: number): Promise<Reached> {
+  const limits = { statesMax, depthMax: 1_000_000, memoryMax: 2 ** 30, secondsMax: 600 };
+  const options: JobOptions = { ...usualSearch, limits, caches: 'demand', all: true };
+  const clock = () => performance.now() / 1000;
+  return (await runJob({ program, options, workers: 1 }, { clock })).covered;
 }

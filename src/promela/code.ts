@@ -15,6 +15,8 @@ export interface Code {
   readonly program: Program;
   readonly functions: readonly FunctionCode[];
   readonly values: Values;
+  /** What is not in it is left out, and reported when it is reached; null leaves out nothing. */
+  readonly reached: Reached | null;
   /** Words of the stack of a process. */
   readonly stackWords: number;
 }
@@ -28,29 +30,33 @@ export function workOf(program: Program): string[] {
   return [...new Set(all.map(([, name]) => name ?? ''))];
 }
 
-/** Finds the functions that threads which begin with `roots` can run. */
-export function codeOf(program: Program, roots: readonly string[]): Code {
+/** For each function, by its key, the instructions that a search has executed. */
+export type Reached = Readonly<Record<string, readonly number[]>>;
+
+/** Finds the functions that threads which begin with `roots` can run, as far as a search has come to them. */
+export function codeOf(program: Program, roots: readonly string[], reached: Reached | null): Code {
   const callbacks = program.notifiers.flatMap(notifier => Object.values(notifier.callbacks));
   const fault = Object.values(program.functions).find(({ role }) => role === 'fault')?.key;
   const uses = (fn: FunctionCode): string[] =>
-    fn.code.flatMap(instruction => {
+    fn.code.flatMap((instruction, pc) => {
+      if (reached !== null && !reached[fn.key]?.includes(pc)) return [];
       if (instruction.op === 'call') return [instruction.fn];
       if (instruction.op === 'callback') return callbacks;
       const isAccess =
         instruction.op === 'builtin' && (instruction.name === 'load' || instruction.name === 'store');
       return isAccess && fault !== undefined ? [fault] : [];
     });
-  const reached = new Map<string, FunctionCode>();
+  const found = new Map<string, FunctionCode>();
   const visit = (key: string): void => {
     const fn = program.functions[key];
-    if (fn === undefined || reached.has(key)) return;
-    reached.set(key, fn);
+    if (fn === undefined || found.has(key)) return;
+    found.set(key, fn);
     for (const next of uses(fn)) visit(next);
   };
   for (const root of roots) visit(root);
-  const functions = [...reached.values()];
+  const functions = [...found.values()];
   const values = new Values(program, key => numberOf(program, key));
-  return { program, functions, values, stackWords: deepest(reached, uses) };
+  return { program, functions, values, reached, stackWords: deepest(found, uses) };
 }
 
 /** Number of a function, from 1. */
@@ -157,11 +163,21 @@ end_done:
   }
 
   private functionText(fn: FunctionCode): string {
-    const lines = fn.code.map((instruction, pc) =>
-      instruction.joined ? this.region(fn, pc) : this.single(fn, pc, instruction),
-    );
+    const lines = fn.code.map((instruction, pc) => this.lines(fn, pc, instruction));
     const text = lines.map((line, pc) => `${this.label(fn.key, pc)}:\n${jumpable(line)}`);
     return [`  /* ${fn.key} */`, ...text].join('\n');
+  }
+
+  /** One step; where there is no counterpart of it, Spin reports that it was reached. */
+  private lines(fn: FunctionCode, pc: number, instruction: Instruction): string {
+    try {
+      const { reached } = this.code;
+      if (reached !== null && !reached[fn.key]?.includes(pc)) throw new NotExportable('not reached before');
+      return instruction.joined ? this.region(fn, pc) : this.single(fn, pc, instruction);
+    } catch (problem) {
+      if (!(problem instanceof NotExportable)) throw problem;
+      return `  /* not exported: ${problem.message} */\n  if :: UNEXPORTED; goto end_done fi;`;
+    }
   }
 
   /** One instruction that is a step of its own. */
@@ -366,10 +382,14 @@ end_done:
       const key = notifier.callbacks[instruction.callback];
       return key === undefined ? [] : [{ key, ops: index + 1 }];
     });
-    const arms = having.map(each => {
+    const known = having.filter(each => this.code.functions.some(callee => callee.key === each.key));
+    const arms = known.map(each => {
       const call = this.call(fn, instruction, each.key, run, `(${ops} == ${each.ops})`);
       return `  :: ${call.trim().replace(/;$/, '')}`;
     });
+    for (const { key, ops: value } of having)
+      if (!known.some(each => each.key === key))
+        arms.push(`  :: (${ops} == ${value}) -> UNEXPORTED; goto end_done`);
     const none = having.map(each => `(${ops} == ${each.ops})`).join(' || ') || 'false';
     arms.push(
       `  :: d_step { ${run || 'true'} && !(${none}) -> V(assertion) };

@@ -64,6 +64,7 @@ function lockStatement(name: BuiltinName, place: PlaceOf): Arm[] | null {
   };
   const mine = (lock: string) => `if :: ${lock} != me + 1 -> V(assertion) :: else fi`;
   switch (name) {
+    case 'spin_lock_nested':
     case 'spin_lock':
       return [
         { guard: `${at()} == 0`, body: [`${at()} = me + 1`, 'atomic_depth[me] = atomic_depth[me] + 1'] },
@@ -93,10 +94,14 @@ function lockStatement(name: BuiltinName, place: PlaceOf): Arm[] | null {
         'atomic_depth[me] = atomic_depth[me] - 1',
         'irq_off[me] = irq_off[me] - 1',
       );
+    case 'mutex_trylock':
+      return does(`rv = (${at()} == 0 -> 1 : 0)`, `if :: rv -> ${at()} = me + 1 :: else fi`);
+    case 'mutex_lock_nested':
     case 'mutex_lock':
       return [{ guard: `${at()} == 0`, body: [`${at()} = me + 1`] }];
     case 'mutex_unlock':
       return does(mine(at()), `${at()} = 0`);
+    case 'down_read_nested':
     case 'down_read':
       return [{ guard: `${at('_w')} == 0`, body: [`${at('_r')} = ${at('_r')} | (1 << me)`] }];
     case 'down_read_trylock':
@@ -106,6 +111,7 @@ function lockStatement(name: BuiltinName, place: PlaceOf): Arm[] | null {
       );
     case 'up_read':
       return does(`${at('_r')} = ${at('_r')} & ~(1 << me)`);
+    case 'down_write_nested':
     case 'down_write':
       return [{ guard: `${at('_w')} == 0 && ${at('_r')} == 0`, body: [`${at('_w')} = me + 1`] }];
     case 'up_write':

@@ -12,7 +12,7 @@ import type { Program } from '../language/program';
 import { type Thread, threadsOf } from '../language/threads';
 import { devicesOf } from '../machine/config';
 import { Vm } from '../vm/vm';
-import { codeOf, numberOf, Software, workOf } from './code';
+import { codeOf, numberOf, type Reached, Software, workOf } from './code';
 import { clearField } from './effects';
 import { machineBody, machineHead, type Sizes, sizesOf } from './machine';
 import { monitorText } from './monitors';
@@ -20,8 +20,10 @@ import { type Space, spaceOf } from './space';
 import { declarationsOf, initialAssignments } from './state';
 import { identifier, NotExportable } from './values';
 
-/** The model. Throws `NotExportable` for what it has no counterpart of, `SetupError` as the vm does. */
-export function exportPromela(program: Program): string {
+/**
+ * The model. Of what a search has reached only, if that is known: the rest is reported when Spin comes to it.
+ * Throws `NotExportable` for what it has no counterpart of, `SetupError` as the vm does. */
+export function exportPromela(program: Program, reached: Reached | null): string {
   refuseWhatIsMissing(program);
   const vm = new Vm(program);
   const space = spaceOf(program, vm);
@@ -41,7 +43,7 @@ export function exportPromela(program: Program): string {
     services(program, space, sizes),
     machineBody(program, space),
     ...software.map(({ name, roots, entries, queue }) =>
-      new Software(codeOf(program, roots), name).text(entries, queue),
+      new Software(codeOf(program, roots, reached), name).text(entries, queue),
     ),
     agents(program, sizes),
     'init {\n  atomic {\n    d_step {',
@@ -52,7 +54,7 @@ export function exportPromela(program: Program): string {
     '    skip\n  }\n}',
     '',
   ].join('\n');
-  return header(program, space) + withMacros(withTemporaries(text));
+  return header(program, space) + withMacros(withTemporaries(withExpressions(text)));
 }
 
 function refuseWhatIsMissing({ scenario, daemons }: Program): void {
@@ -126,6 +128,11 @@ function withTemporaries(text: string): string {
   );
 }
 
+/** Spin takes the end of a line for the end of a statement where it can: an expression must be on one line. */
+function withExpressions(text: string): string {
+  return text.replace(/(?: \\)?\n\s*(&&|\|\||:(?!:))/g, ' $1');
+}
+
 /**
  * Turns inlines into macros: Spin's own replacement of parameters also finds them within longer names,
  * and fails for arguments that are conditional expressions.
@@ -172,9 +179,13 @@ function services(program: Program, _space: Space, n: Sizes): string {
   const shift = ['device', 'pasid', 'tag', 'write', 'l', 'h'].map(field => `log_${field}[(m) * ${log} + i]`);
   return `
 ${queues.map(({ declare }) => declare).join('\n')}
-inline QUEUE_WORK(q, fn, arg) { if ${queues.map(({ arm }) => arm).join(' ')} :: else -> rv = 0 fi }
+inline QUEUE_WORK(q, fn, arg) {
+  if ${queues.map(({ arm }) => arm).join(' ')} :: else -> rv = 0 fi
+}
 #define WORK_DONE(q) (${queues.map(({ done }) => done).join(' || ') || 'true'})
-inline PAGE_FREED(f) { ${page === undefined ? 'skip' : `j = f; ${freed.join('; ')}`} }
+inline PAGE_FREED(f) {
+  ${page === undefined ? 'skip' : `j = f; ${freed.join('; ')}`}
+}
 inline PPR_CONSUME(m) {
   ${
     n.iommus === 0

@@ -22,6 +22,8 @@ export const judgedProperties = [
   'page_response',
   'device_failure',
   'assertion',
+  // No property: the model has come to what this export has no counterpart of.
+  'unexported',
 ] as const;
 
 const OBLIGATIONS = 16;
@@ -45,6 +47,7 @@ export function monitorText(program: Program, space: Space, n: Sizes, threads: n
   const head = [
     `mtype = { ${judgedProperties.join(', ')} };`,
     'mtype bad;',
+    '#define UNEXPORTED d_step { bad = unexported; assert(bad != unexported); bad = 0 }',
     '#ifdef ONLY',
     '#define V(id) if :: id == ONLY -> bad = id; assert(bad != id); bad = 0 :: else fi',
     '#else',
@@ -131,7 +134,9 @@ inline BRACKET_CLOSE(q, sl, sh, el, eh) {
 inline BINDS(q, d, pasid) {
   bound[TAG(d, pasid)] = q; released[TAG(d, pasid)] = 0
 }
-inline RELEASE(q) { ${each(n.tags, 'if :: bound[x] == (q) -> released[x] = 1 :: else fi')} }
+inline RELEASE(q) {
+  ${each(n.tags, 'if :: bound[x] == (q) -> released[x] = 1 :: else fi')}
+}
 inline GONE(q) { DROP_ALL(q); RELEASE(q) }
 inline RELEASE_ALL(m) {
   ${each(n.tags, 'if :: bound[x] != 0 && MM_OF_SUB(bound[x]) == (m) -> released[x] = 1 :: else fi')}
@@ -203,7 +208,9 @@ function obligations(program: Program, _space: Space, n: Sizes): string {
 byte ob_sub[${OBLIGATIONS}]; byte ob_page[${OBLIGATIONS}]; byte ob_frame[${OBLIGATIONS}];
   byte ob_level[${OBLIGATIONS}]; int ob_mask[${OBLIGATIONS}];
 inline OB_CLEAR(q) { ob_sub[q] = 0; ob_page[q] = 0; ob_frame[q] = 0; ob_level[q] = 0; ob_mask[q] = 0 }
-inline DROP_ALL(q) { ${each(OBLIGATIONS, 'if :: ob_sub[x] == (q) -> OB_CLEAR(x) :: else fi')} }
+inline DROP_ALL(q) {
+  ${each(OBLIGATIONS, 'if :: ob_sub[x] == (q) -> OB_CLEAR(x) :: else fi')}
+}
 inline FRAME_FREEING(f) {
   ${each(OBLIGATIONS, 'if :: ob_sub[x] && ob_frame[x] == (f) + 1 -> OB_CLEAR(x); V(missed_range) :: else fi')}
 }

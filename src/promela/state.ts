@@ -118,7 +118,7 @@ export function declarationsOf(program: Program, vm: Vm): string {
     .map(({ name, type, words }) => `${type} ${name}[${Math.max(1, words.length)}];`);
   const queues = program.workqueues.map((queue, index) => {
     const size = queue.capacity;
-    return `byte wq_n_${index}; byte wq_fn_${index}[${size}]; int wq_arg_${index}[${size}];`;
+    return `byte wq_n_${index}; short wq_fn_${index}[${size}]; int wq_arg_${index}[${size}];`;
   });
   return [...lines, ...queues, ''].join('\n');
 }

@@ -8,7 +8,7 @@
  */
 
 import type { Expr, Place, Program, Type } from '../language/program';
-import { PTE } from '../machine/entry-format';
+import { type EntryKind, makeAbsent, PTE } from '../machine/entry-format';
 import { LOW_BITS } from './space';
 
 /** Something in a program that has no counterpart in the export. */
@@ -376,20 +376,53 @@ function pureBuiltin(name: string, args: readonly string[]): string | null {
 /** Builtins over values of page-table entries; null for what is none. */
 function entryBuiltin(name: string, a: string, b: string): string | null {
   const has = (bit: number) => `((${a} & ${bit}) != 0)`;
-  const presentHas = (bit: number) => `((${a} & ${PTE.P | bit}) == ${PTE.P | bit})`;
+  const mapped = PTE.P | PTE.PROTNONE;
+  const mappedHas = (bit: number) => `((${a} & ${mapped}) != 0 && ((${a} & ${bit}) != 0))`;
+  // The kinds of absent entries are told apart by the value without offset and W.
+  const absent = (kind: EntryKind) => `((${a} & ${0xfff & ~PTE.W}) == ${makeAbsent(kind, 0, false)})`;
   switch (name) {
     case 'pte_none':
       return `(${a} == 0)`;
     case 'pte_present':
+      return has(mapped);
+    case 'pte_walkable':
       return has(PTE.P);
+    case 'pte_protnone':
+      return `((${a} & ${mapped}) == ${PTE.PROTNONE})`;
+    case 'pte_numa':
+      return `((${a} & ${mapped | PTE.G}) == ${PTE.PROTNONE | PTE.G})`;
+    case 'pte_special':
+      return mappedHas(PTE.SPECIAL);
+    case 'pte_mkspecial':
+      return `(${a} | ${PTE.SPECIAL})`;
+    case 'pte_exec':
+      return `(!${has(PTE.NX)})`;
+    case 'pte_soft_dirty':
+      return has(PTE.SOFT_DIRTY);
+    case 'pte_mksoft_dirty':
+      return `(${a} | ${PTE.SOFT_DIRTY})`;
+    case 'pte_clear_soft_dirty':
+      return `(${a} & ${~PTE.SOFT_DIRTY})`;
+    case 'pte_mkexec':
+      return `(${a} & ${~PTE.NX})`;
+    case 'pte_mknoexec':
+      return `(${a} | ${PTE.NX})`;
+    case 'pte_swap':
+      return absent('swap');
+    case 'pte_migration':
+      return absent('migration');
+    case 'pte_file':
+      return absent('file');
+    case 'pte_hwpoison':
+      return absent('hwpoison');
     case 'pte_write':
       return has(PTE.W);
     case 'pte_dirty':
-      return presentHas(PTE.D);
+      return mappedHas(PTE.D);
     case 'pte_young':
       return has(PTE.A);
     case 'pte_huge':
-      return presentHas(PTE.PS);
+      return mappedHas(PTE.PS);
     case 'pte_same':
       return `(((${a} ^ ${b}) & ${~PTE.DANGLING}) == 0)`;
     case 'pte_page':
