@@ -1,6 +1,6 @@
 /**
  * `npm test`, the gate: every part in order, each within its time, ending at the first that fails.
- * The budgets add up to ten minutes, which is what a fresh clone may take on two cores.
+ * Each budget leaves room for a machine that others use as well; on two idle cores all of it takes half as long.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
@@ -35,11 +35,11 @@ const parts = [
   { name: 'generate and check types', budget: 30, command: [node, 'scripts/check.mjs', '--types'] },
   { name: 'lint and format', budget: 20, command: [node, 'scripts/check.mjs', '--style'] },
   { name: 'build', budget: 40, command: [node, 'scripts/build.mjs'] },
-  { name: 'unit, scenarios, transcripts', budget: 200, command: vitest('unit'), tests: 'unit' },
+  { name: 'unit, scenarios, transcripts', budget: 600, command: vitest('unit'), tests: 'unit' },
   { name: 'package', budget: 20, command: [node, 'scripts/package.mjs'] },
   {
     name: 'real editor',
-    budget: 170,
+    budget: 300,
     command: vitest('e2e', '--config', 'test/e2e/vitest.config.mts'),
     tests: 'e2e',
   },

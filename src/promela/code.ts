@@ -172,7 +172,8 @@ end_done:
   private lines(fn: FunctionCode, pc: number, instruction: Instruction): string {
     try {
       const { reached } = this.code;
-      if (reached !== null && !reached[fn.key]?.includes(pc)) throw new NotExportable('not reached before');
+      const isLeftOut = reached !== null && !reached[fn.key]?.includes(pc) && !mayWait(instruction);
+      if (isLeftOut) throw new NotExportable('not reached before');
       return instruction.joined ? this.region(fn, pc) : this.single(fn, pc, instruction);
     } catch (problem) {
       if (!(problem instanceof NotExportable)) throw problem;
@@ -665,6 +666,14 @@ ${arms.join('\n')}
         throw new NotExportable(`'${instruction.op}' in an atomic block`);
     }
   }
+}
+
+/** Whether a thread can stand at an instruction for ever, so that a search may reach it and never make it. */
+function mayWait(instruction: Instruction): boolean {
+  if (instruction.op === 'wait' || instruction.op === 'select') return true;
+  return (
+    instruction.op === 'builtin' && ('blocks' in builtins[instruction.name] || /^dma_/.test(instruction.name))
+  );
 }
 
 /** Spin refuses a jump to a `d_step`; to an `if` with nothing else in it, it does not. */

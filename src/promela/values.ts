@@ -369,12 +369,12 @@ function pureBuiltin(name: string, args: readonly string[]): string | null {
     case 'ppr_last':
       return '1';
     default:
-      return entryBuiltin(name, a, b);
+      return entryBuiltin(name, a, b, args[2] ?? '0');
   }
 }
 
 /** Builtins over values of page-table entries; null for what is none. */
-function entryBuiltin(name: string, a: string, b: string): string | null {
+function entryBuiltin(name: string, a: string, b: string, c: string): string | null {
   const has = (bit: number) => `((${a} & ${bit}) != 0)`;
   const mapped = PTE.P | PTE.PROTNONE;
   const mappedHas = (bit: number) => `((${a} & ${mapped}) != 0 && ((${a} & ${bit}) != 0))`;
@@ -395,6 +395,10 @@ function entryBuiltin(name: string, a: string, b: string): string | null {
       return mappedHas(PTE.SPECIAL);
     case 'pte_mkspecial':
       return `(${a} | ${PTE.SPECIAL})`;
+    case 'pte_modify': {
+      const kept = `(${a} & ${~(PTE.P | PTE.W | PTE.PROTNONE | PTE.G)})`;
+      return `(${kept} | (${b} -> ${PTE.P} : ${PTE.PROTNONE}) | (${c} -> ${PTE.W} : 0))`;
+    }
     case 'pte_exec':
       return `(!${has(PTE.NX)})`;
     case 'pte_soft_dirty':
