@@ -1,6 +1,7 @@
 /**
  * `npm test`, the gate: every part in order, each within its time, ending at the first that fails.
- * Each budget leaves room for a machine that others use as well; on two idle cores all of it takes half as long.
+ * Each budget leaves room for a machine that others use as well: on two idle cores all of it takes half
+ * as long.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';

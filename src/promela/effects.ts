@@ -34,6 +34,7 @@ export function builtinStatement(
   };
   return (
     lockStatement(name, place) ??
+    srcuStatement(name, place) ??
     contextStatement(name) ??
     variableStatement(name, place, int) ??
     listStatement(name, place, int) ??
@@ -118,6 +119,14 @@ function lockStatement(name: BuiltinName, place: PlaceOf): Arm[] | null {
       return does(mine(at('_w')), `${at('_w')} = 0`);
     case 'downgrade_write':
       return does(mine(at('_w')), `${at('_w')} = 0`, `${at('_r')} = ${at('_r')} | (1 << me)`);
+    default:
+      return null;
+  }
+}
+
+/** SRCU read sections: how often each thread is inside; leaving the last ends the grace periods of others. */
+function srcuStatement(name: BuiltinName, place: PlaceOf): Arm[] | null {
+  switch (name) {
     case 'srcu_read_lock':
       return does(`${place(0).array}[me] = ${place(0).array}[me] + 1`);
     case 'srcu_read_unlock':

@@ -128,7 +128,7 @@ function withTemporaries(text: string): string {
   );
 }
 
-/** Spin takes the end of a line for the end of a statement where it can: an expression must be on one line. */
+/** Spin takes the end of a line for the end of a statement where it can: an expression is on one line. */
 function withExpressions(text: string): string {
   return text.replace(/(?: \\)?\n\s*(&&|\|\||:(?!:))/g, ' $1');
 }

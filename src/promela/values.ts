@@ -373,13 +373,29 @@ function pureBuiltin(name: string, args: readonly string[]): string | null {
   }
 }
 
+/** Which kind of absent entry a value is; null for other builtins. */
+function absentBuiltin(name: string, a: string): string | null {
+  // The kinds of absent entries are told apart by the value without offset and W.
+  const absent = (kind: EntryKind) => `((${a} & ${0xfff & ~PTE.W}) == ${makeAbsent(kind, 0, false)})`;
+  switch (name) {
+    case 'pte_swap':
+      return absent('swap');
+    case 'pte_migration':
+      return absent('migration');
+    case 'pte_file':
+      return absent('file');
+    case 'pte_hwpoison':
+      return absent('hwpoison');
+    default:
+      return null;
+  }
+}
+
 /** Builtins over values of page-table entries; null for what is none. */
 function entryBuiltin(name: string, a: string, b: string, c: string): string | null {
   const has = (bit: number) => `((${a} & ${bit}) != 0)`;
   const mapped = PTE.P | PTE.PROTNONE;
   const mappedHas = (bit: number) => `((${a} & ${mapped}) != 0 && ((${a} & ${bit}) != 0))`;
-  // The kinds of absent entries are told apart by the value without offset and W.
-  const absent = (kind: EntryKind) => `((${a} & ${0xfff & ~PTE.W}) == ${makeAbsent(kind, 0, false)})`;
   switch (name) {
     case 'pte_none':
       return `(${a} == 0)`;
@@ -411,14 +427,6 @@ function entryBuiltin(name: string, a: string, b: string, c: string): string | n
       return `(${a} & ${~PTE.NX})`;
     case 'pte_mknoexec':
       return `(${a} | ${PTE.NX})`;
-    case 'pte_swap':
-      return absent('swap');
-    case 'pte_migration':
-      return absent('migration');
-    case 'pte_file':
-      return absent('file');
-    case 'pte_hwpoison':
-      return absent('hwpoison');
     case 'pte_write':
       return has(PTE.W);
     case 'pte_dirty':
@@ -450,6 +458,6 @@ function entryBuiltin(name: string, a: string, b: string, c: string): string | n
     case 'pte_mkold':
       return `(${a} & ${~PTE.A})`;
     default:
-      return null;
+      return absentBuiltin(name, a);
   }
 }
