@@ -19,6 +19,8 @@ export interface Access {
   readonly address: () => number;
   readonly read: Eval;
   readonly write: (value: number) => void;
+  /** Judges whether its lock is held, for who looks at the words itself. After `address`. */
+  readonly judge: (write: boolean) => void;
   /** Source-like name, for messages. */
   readonly name: string;
   /** Whether it counts references. */
@@ -137,7 +139,8 @@ export function compilePlace(vm: Vm, place: Place): Access {
     vm.words.put(index, lowWord(value));
     if (type.kind === 'addr') vm.words.put(index + 1, highWord(value));
   };
-  return { type, address, read, write, name, isRefcount };
+  const judge = (writes: boolean): void => guard?.(writes);
+  return { type, address, read, write, judge, name, isRefcount };
 }
 
 /** The value of a type at a word index. */

@@ -272,6 +272,7 @@ function compileEachItem(vm: Vm, instruction: Instruction & { readonly op: 'each
   return () => {
     const base = list.address();
     if (base < 0) return exit;
+    list.judge(false);
     const count = vm.words.get(base);
     const current = vm.words.get(vm.locals + item);
     let position = 0;

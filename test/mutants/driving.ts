@@ -116,4 +116,11 @@ export const driving: readonly Mutant[] = [
     scenario: 'move beside a device',
     finds: 'lost-write',
   },
+  {
+    name: 'devices are looked up without the lock',
+    file: common,
+    drops: ['spin_lock_irq(state_lock);', 'spin_unlock_irq(state_lock);'],
+    scenario: 'bind, unbind, exit',
+    finds: 'data-race',
+  },
 ];

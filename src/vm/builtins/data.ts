@@ -44,11 +44,18 @@ function mark(name: 'op_begin' | 'op_end'): BuiltinMaker {
 type ListAction = (vm: Vm, base: number, list: Access, items: number[]) => number;
 
 /** A builtin over a list, whose word 0 is the count and whose items follow. */
-function onList(action: ListAction): BuiltinMaker {
+function onList(action: ListAction, writes = true): BuiltinMaker {
   return update(0, (vm, list, items) => {
     const base = list.address();
-    return base < 0 ? 0 : action(vm, base, list, items);
+    if (base < 0) return 0;
+    list.judge(writes);
+    return action(vm, base, list, items);
   });
+}
+
+/** A builtin that only looks at a list. */
+function ofList(action: ListAction): BuiltinMaker {
+  return onList(action, false);
 }
 
 function insertAt(vm: Vm, base: number, list: Access, item: number, position: number): number {
@@ -180,15 +187,15 @@ export const dataBuiltins = {
     return insertAt(vm, base, list, item, Math.max(0, position));
   }),
   list_del: onList((vm, base, list, [item = 0]) => removeItem(vm, base, list, item)),
-  list_empty: onList((vm, base) => (vm.words.get(base) === 0 ? 1 : 0)),
-  list_first: onList((vm, base) => vm.words.get(base + 1)),
-  list_next: onList((vm, base, list, [item = 0]) => {
+  list_empty: ofList((vm, base) => (vm.words.get(base) === 0 ? 1 : 0)),
+  list_first: ofList((vm, base) => vm.words.get(base + 1)),
+  list_next: ofList((vm, base, list, [item = 0]) => {
     const position = positionOf(vm, base, item);
     if (position < 0) vm.violate('assertion', `list_next: the item is not in ${list.name}`);
     return position < 0 || position + 1 >= vm.words.get(base) ? 0 : vm.words.get(base + 2 + position);
   }),
-  list_contains: onList((vm, base, _, [item = 0]) => (positionOf(vm, base, item) >= 0 ? 1 : 0)),
-  list_length: onList((vm, base) => vm.words.get(base)),
+  list_contains: ofList((vm, base, _, [item = 0]) => (positionOf(vm, base, item) >= 0 ? 1 : 0)),
+  list_length: ofList((vm, base) => vm.words.get(base)),
   list_clear: onList(clearList),
   free: freeObject,
   align_down: aligns(alignDown),
