@@ -62,10 +62,10 @@ export const counting: readonly Mutant[] = [
     finds: 'refcount',
   },
   {
-    name: 'the CPU does not leave an address space, but its flush has made it',
+    name: 'the CPU keeps the table of an address space, but its flush has made it leave',
     file: `${base}/exit.mmu`,
     fn: 'schedule',
-    drops: ['leave_mm(cpu);'],
+    drops: ['load_cr3(cpu, pgd);'],
     scenario: 'exit',
     finds: 'harmless',
   },
