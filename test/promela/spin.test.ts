@@ -1,6 +1,7 @@
 /**
  * Ten shipped scenarios, searched by Spin as `shootdown export` writes them: its verdict is ours, with
- * caches that fill on demand. Needs `spin` and `gcc`, which the set-up of the tests installs, and the models of a build.
+ * caches that fill on demand. Needs `spin` and `gcc`, which the set-up of the tests installs, and the
+ * models of a build.
  */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
