@@ -22,7 +22,7 @@ import { findDeadlock } from './deadlock';
 import { type Access, compileExpr, readAt } from './expressions';
 import { BLOCKED, compileFunction, type Executor, STAY, SWITCHED } from './instructions';
 import { layOut, type StateLayout, THREAD } from './layout';
-import { placeOfSlot } from './monitors/address-spaces';
+import { allMms, placeOfSlot, rootOf } from './monitors/address-spaces';
 import { Monitors } from './monitors/monitors';
 import * as stack from './stack';
 import type { Blocked, CacheMode, Frame, StepResult, Violation, VmEvent } from './types';
@@ -357,6 +357,7 @@ export class Vm {
       if (global.initial !== 0) this.words.put(this.globalAt(global.name), global.initial);
     }
     this.setUp();
+    this.checkLevels();
     this.machine.searched?.mayHold.forget();
     this.words.put(this.layout.failures, this.program.scenario.machine.failingAllocations);
     for (const thread of this.threads) {
@@ -383,6 +384,17 @@ export class Vm {
         throw this.setUpError(`it waits for ever: ${this.why?.text ?? 'finished'}`, span);
     }
     this.words.forget();
+  }
+
+  /** Hardware walks tables of the machine's levels, whatever the kernel has built. */
+  private checkLevels(): void {
+    const { levels } = this.machine.config;
+    for (const root of allMms(this).map(mm => rootOf(this, mm))) {
+      const built = root < 0 ? levels : this.machine.tableLevel(root);
+      if (built === levels || built === 0) continue;
+      const text = `the kernel's page tables have ${built} levels, the machine walks ${levels} (levels)`;
+      throw new SetupError(text, this.program.scenario.span);
+    }
   }
 
   /** What goes wrong when memory has run out is mostly the work of that. */

@@ -71,6 +71,8 @@ test('an initial state that does not fit says so', () => {
     `${machine} ${process} task t0 in P on cpu 0 { load(A); }`,
   );
   expect(() => new Vm(huge)).toThrow(SetupError);
+  const flat = compileToy('', `machine { levels 2 } ${process} task t0 in P on cpu 0 { load(A); }`);
+  expect(() => new Vm(flat)).toThrow("the kernel's page tables have 4 levels, the machine walks 2 (levels)");
 });
 
 test('an expression has one value, whether it is known before the run or not', () => {

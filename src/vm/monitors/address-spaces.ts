@@ -18,7 +18,7 @@ interface SlotPlace {
 }
 
 /** The `mm` objects in use. */
-function allMms(vm: Vm): number[] {
+export function allMms(vm: Vm): number[] {
   const where = vm.layout.structs.get('mm');
   if (where === undefined) return [];
   const mms: number[] = [];
