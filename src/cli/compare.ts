@@ -1,5 +1,5 @@
 /** `shootdown compare`: the same scenario on each kernel and with each driver that it fits, side by side. */
-import { type ExploreReport, runJob } from '../explore/job';
+import { type ExploreReport, runJob, usualSearch } from '../explore/job';
 import type { Program } from '../language/program';
 import { type Counts, countEvents } from '../session/counts';
 import { type Fit, fitsOf } from '../session/fits';
@@ -88,8 +88,7 @@ async function explored(
   { states, seconds }: CompareOptions,
 ): Promise<ExploreReport | { readonly problem: string }> {
   const limits = { statesMax: states, depthMax: 1_000_000, memoryMax: 2 ** 30, secondsMax: seconds };
-  const reductions = { local: true, guarded: true, deadLocals: true };
-  const options = { order: 'breadth', limits, reductions, caches: 'demand', seed: 1, all: true } as const;
+  const options = { ...usualSearch, limits, all: true };
   try {
     const clock = () => performance.now() / 1000;
     return await runJob({ program, options, workers: 1 }, { clock });

@@ -11,7 +11,9 @@
  */
 import type { FunctionCode, Program } from '../language/program';
 import { devicesOf } from '../machine/config';
+import { PASIDS } from '../machine/device';
 import type { CacheMode } from '../vm/types';
+import { Vm } from '../vm/vm';
 import { BreadthFirst } from './breadth-first';
 import { DepthFirst } from './depth-first';
 import { RandomWalk } from './random-walk';
@@ -184,9 +186,24 @@ function assumptionsOf(program: Program, progress: Progress): string[] {
     merged.push('steps that commute with all that others can still do are made in one order');
   if (options.reductions.deadLocals) merged.push('locals that are not read any more do not count');
   assumptions.push(...merged);
+  assumptions.push(...unansweredBindings(program));
   for (const { property, reason } of program.scenario.unwatched)
     assumptions.push(`${property} is not watched: ${reason}`);
   return assumptions;
+}
+
+/** Address spaces that a device walks from the start, and that no subscriber says it answers for. */
+function unansweredBindings(program: Program): string[] {
+  const { machine, monitors } = new Vm(program);
+  return machine.devices.flatMap(({ index, config }) =>
+    Array.from({ length: PASIDS }, (_, pasid) => pasid)
+      .filter(pasid => machine.gcr3(index, pasid) >= 0)
+      .filter(pasid => monitors.subscribers.boundTo(index, pasid).length === 0)
+      .map(pasid => {
+        const lost = 'missed-range of page tables and walk-after-release are not judged';
+        return `no subscriber answers for ${config.name} PASID ${pasid} (binds()): ${lost}`;
+      }),
+  );
 }
 
 /** What stores a page-table entry or goes through one. */
