@@ -8,6 +8,7 @@ import {
   focusThread,
   openFile,
   poll,
+  pressMenu,
   pressTest,
   pressToast,
   pressToolbar,
@@ -137,7 +138,7 @@ test('the tree explores a file, and its counterexample is saved beside it', asyn
   await showContainer(editor, 'Explorer');
   const row = page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'table-walk-before.mmu' });
   await row.click({ button: 'right' });
-  await page.locator('.monaco-menu .action-label', { hasText: 'Explore Scenario' }).click();
+  await pressMenu(editor, 'Explore Scenario');
   await waitForToast('table_walk_before: violated');
   await pressToast(editor, 'Save Counterexample');
   const trace = join(folder, 'table_walk_before.trace');

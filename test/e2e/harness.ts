@@ -185,11 +185,12 @@ export async function pressToast({ page }: Editor, name: string): Promise<void> 
 
 /** Chooses from the menu of a test, below the row of its file. */
 export async function chooseForTest(
-  { page }: Editor,
+  editor: Editor,
   file: string,
   name: string,
   action: string,
 ): Promise<void> {
+  const { page } = editor;
   const rows = page.locator('.test-explorer .monaco-list-row');
   const fileRow = rows.filter({ hasText: file }).first();
   if ((await fileRow.getAttribute('aria-expanded')) !== 'true')
@@ -197,5 +198,20 @@ export async function chooseForTest(
   // Its description follows without a space.
   const row = rows.filter({ hasText: new RegExp(`^\\s*${name}`) }).first();
   await row.click({ button: 'right' });
-  await page.locator('.monaco-menu .action-label', { hasText: action }).click();
+  await pressMenu(editor, action);
+}
+
+/** Chooses from the context menu that is open. A click that comes too soon after it opened is not taken. */
+export async function pressMenu({ page }: Editor, label: string): Promise<void> {
+  const item = page.locator('.monaco-menu .action-label', { hasText: label }).first();
+  await item.waitFor();
+  await poll(
+    async () => {
+      await item.click({ timeout: 1000 }).catch(() => {});
+      await page.waitForTimeout(300);
+      return item.isVisible();
+    },
+    isOpen => !isOpen,
+    `the menu is left by '${label}'`,
+  );
 }
