@@ -5,12 +5,19 @@ import { type Editor, timeouts } from './editor';
 /** A stop as the user sees it: the call stack from the innermost frame on, the file of each, and the line. */
 export type Stop = { frames: string[]; files: string[]; line: number };
 
-/** Opens a file of the folder through Quick Open. */
+/** Opens a file of the folder through Quick Open, whose rows still move while more are found. */
 export async function openFile({ page }: Editor, name: string): Promise<void> {
-  await page.keyboard.press('Control+P');
-  await page.locator('.quick-input-widget input.input').fill(name);
-  await page.locator(`.quick-input-list .monaco-list-row[aria-label^="${name}"]`).first().click();
-  await page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor();
+  const tab = page.locator(`.tab.active[data-resource-name="${name}"]`);
+  for (let attempt = 0, isOpen = false; attempt < 5 && !isOpen; attempt++) {
+    await page.keyboard.press('Control+P');
+    await page.locator('.quick-input-widget input.input').fill(name);
+    await page.locator(`.quick-input-list .monaco-list-row[aria-label^="${name}"]`).first().click();
+    isOpen = await tab.waitFor({ timeout: 3000 }).then(
+      () => true,
+      () => false,
+    );
+  }
+  await tab.waitFor();
   await page.locator('.editor-instance .monaco-editor.focused').waitFor();
 }
 
@@ -208,7 +215,7 @@ export async function pressMenu({ page }: Editor, label: string): Promise<void> 
   await poll(
     async () => {
       await item.click({ timeout: 1000 }).catch(() => {});
-      await page.waitForTimeout(300);
+      await item.waitFor({ state: 'hidden', timeout: 500 }).catch(() => {});
       return item.isVisible();
     },
     isOpen => !isOpen,
