@@ -1,23 +1,17 @@
 /** What a user does in the editor and reads from it, one function each. Everything polls; nothing sleeps. */
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import { type Editor, timeouts } from './editor';
 
 /** A stop as the user sees it: the call stack from the innermost frame on, the file of each, and the line. */
 export type Stop = { frames: string[]; files: string[]; line: number };
 
-/** Opens a file of the folder through Quick Open, whose rows still move while more are found. */
-export async function openFile({ page }: Editor, name: string): Promise<void> {
-  const tab = page.locator(`.tab.active[data-resource-name="${name}"]`);
-  for (let attempt = 0, isOpen = false; attempt < 5 && !isOpen; attempt++) {
-    await page.keyboard.press('Control+P');
-    await page.locator('.quick-input-widget input.input').fill(name);
-    await page.locator(`.quick-input-list .monaco-list-row[aria-label^="${name}"]`).first().click();
-    isOpen = await tab.waitFor({ timeout: 3000 }).then(
-      () => true,
-      () => false,
-    );
-  }
-  await tab.waitFor();
+/** Opens a file of the folder through Quick Open, by its whole path: others have similar names. */
+export async function openFile({ page, folder }: Editor, name: string): Promise<void> {
+  await page.keyboard.press('Control+P');
+  await page.locator('.quick-input-widget input.input').fill(join(folder, name));
+  await page.locator(`.quick-input-list .monaco-list-row[aria-label^="${name}"]`).first().click();
+  await page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor();
   await page.locator('.editor-instance .monaco-editor.focused').waitFor();
 }
 
