@@ -195,14 +195,10 @@ function assumptionsOf(program: Program, progress: Progress): string[] {
 /** Address spaces that a device walks from the start, and that no subscriber says it answers for. */
 function unansweredBindings(program: Program): string[] {
   const { machine, monitors } = new Vm(program);
-  return machine.devices.flatMap(({ index, config }) =>
+  return machine.devices.flatMap(({ index }) =>
     Array.from({ length: PASIDS }, (_, pasid) => pasid)
       .filter(pasid => machine.gcr3(index, pasid) >= 0)
-      .filter(pasid => monitors.subscribers.boundTo(index, pasid).length === 0)
-      .map(pasid => {
-        const lost = 'missed-range of page tables and walk-after-release are not judged';
-        return `no subscriber answers for ${config.name} PASID ${pasid} (binds()): ${lost}`;
-      }),
+      .flatMap(pasid => monitors.unanswering(index, pasid) ?? []),
   );
 }
 

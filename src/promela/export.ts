@@ -40,7 +40,7 @@ export function exportPromela(program: Program, reached: Reached | null): string
     declarationsOf(program, vm),
     machineHead(program, vm, space),
     monitorText(program, space, sizes, threads.length),
-    services(program, space, sizes),
+    services(program, sizes),
     machineBody(program, space),
     ...software.map(({ name, roots, entries, queue }) =>
       new Software(codeOf(program, roots, reached), name).text(entries, queue),
@@ -161,7 +161,7 @@ function header(program: Program, space: Space): string {
 }
 
 /** What the code of several parts calls. */
-function services(program: Program, _space: Space, n: Sizes): string {
+function services(program: Program, n: Sizes): string {
   const page = program.structs.page;
   const freed = (page?.fields ?? []).flatMap(field =>
     clearField(`page_${identifier(field.name)}`, field.type),

@@ -63,7 +63,7 @@ export function monitorText(program: Program, space: Space, n: Sizes, threads: n
     '#define MIGHT_SLEEP if :: atomic_depth[me] || irq_off[me] -> V(sleep_in_atomic) :: else fi',
     '',
   ].join('\n');
-  return head + (notifiers ? notifierText(program, space, n, threads) : noNotifiers(n));
+  return head + (notifiers ? notifierText(program, n, threads) : noNotifiers(n));
 }
 
 /** Programs without notifiers: only what the hardware itself judges. */
@@ -80,12 +80,12 @@ bool bound[${n.tags}]; bool released[${n.tags}];
 `;
 }
 
-function notifierText(program: Program, space: Space, n: Sizes, threads: number): string {
+function notifierText(program: Program, n: Sizes, threads: number): string {
   return [
     subscribers(program, n),
-    places(program, space, n),
-    obligations(program, space, n),
-    operations(program, space, n, threads),
+    places(program, n),
+    obligations(program, n),
+    operations(program, n, threads),
   ].join('\n');
 }
 
@@ -145,7 +145,7 @@ inline RELEASE_ALL(m) {
 }
 
 /** Finds the mm and the page that an entry belongs to, by walking every root for every page. */
-function places(program: Program, _space: Space, n: Sizes): string {
+function places(program: Program, n: Sizes): string {
   const mms = Number(program.structs.mm?.count ?? 1);
   return `
 /* The mm (x), page (y) and level (z) of slot c of the table in frame f; x is 0 if it is not linked. */
@@ -202,7 +202,7 @@ inline BACKING(r, p) {
 `;
 }
 
-function obligations(program: Program, _space: Space, n: Sizes): string {
+function obligations(program: Program, n: Sizes): string {
   const count = subscriberCount(program);
   return `
 byte ob_sub[${OBLIGATIONS}]; byte ob_page[${OBLIGATIONS}]; byte ob_frame[${OBLIGATIONS}];
@@ -317,11 +317,9 @@ inline RETURNED(q) {
 `;
 }
 
-function operations(program: Program, space: Space, n: Sizes, threads: number): string {
+function operations(program: Program, n: Sizes, threads: number): string {
   const mms = Number(program.structs.mm?.count ?? 1);
   const vmas = Number(program.structs.vma?.count ?? 0);
-  const [two, three, four] = space.prefixes.map(({ count }) => count);
-  void [two, three, four];
   const rights =
     vmas === 0
       ? 'b = 1;'

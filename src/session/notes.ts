@@ -1,6 +1,5 @@
 /** What the verdict of a run does not speak of, though one would think so. */
 import { PASIDS } from '../machine/device';
-import { deviceName } from './names';
 import type { Session } from './session';
 
 /** A root that a device walks. */
@@ -27,11 +26,8 @@ export function notes(session: Session): string[] {
     if (event.type !== 'machine' || event.event.type !== 'gcr3') continue;
     if (event.event.root !== null) add(event.event);
   }
-  return [...roots.values()]
-    .filter(({ device, pasid }) => vm.monitors.subscribers.boundTo(device, pasid).length === 0)
-    .map(({ device, pasid }) => {
-      const what = `${deviceName(vm, device)} PASID ${pasid} (binds())`;
-      const lost = 'missed-range of page tables and walk-after-release are not judged';
-      return `note: no subscriber answers for ${what}: ${lost}`;
-    });
+  return [...roots.values()].flatMap(({ device, pasid }) => {
+    const text = vm.monitors.unanswering(device, pasid);
+    return text === null ? [] : [`note: ${text}`];
+  });
 }

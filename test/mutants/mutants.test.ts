@@ -1,5 +1,6 @@
 /** Changes of the models, one at a time: the explorer finds what each breaks, or proves it harmless. */
 import { describe, expect, test } from 'vitest';
+import { compileShipped } from '../language/models';
 import { commands } from './commands';
 import { counting } from './counting';
 import { driving } from './driving';
@@ -7,12 +8,12 @@ import { flushing } from './flushing';
 import { grounds } from './grounds';
 import { locking } from './locking';
 import type { Mutant } from './mutant';
-import { countingModels, explore, type Found, type Ground, programOf } from './mutate';
+import { explore, type Found, type Ground, programOf } from './mutate';
 import { notifying } from './notifying';
 
 const mutants = { flushing, locking, counting, notifying, commands, driving };
 
-const models = countingModels();
+const { models } = compileShipped();
 
 /** What a search found, in the words of the table. */
 function outcome({ verdict, properties, incomplete }: Found): string | null {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { outcomeOf, startSearch } from '../../src/explore/explore';
 import { usualSearch } from '../../src/explore/job';
-import { compileModels, compileScenarioFile, type SourceFile } from '../../src/language/compile';
+import { compileScenarioFile } from '../../src/language/compile';
 import type { ModelSet } from '../../src/language/module';
 import type { Program } from '../../src/language/program';
 import { sourcesOf } from '../language/models';
@@ -103,40 +103,6 @@ function textOf(ground: Ground, change: Change | null): string {
   if (drivers.length === 0 && changes.some(isDriver)) throw new Error('no driver is bound');
   const scenario = `scenario ground {\n  kernel ${kernel}\n${body}\n}\n`;
   return [...functions.values(), ...drivers, declarations, scenario].join('\n');
-}
-
-/** Lines of types.mmu, and what follows them where references are counted. */
-const counts: readonly (readonly [line: string, counts: string])[] = [
-  ['  _count: int 0..1023', 'references'],
-  ['  mm_count: int 0..63', 'references'],
-  ['  active_mm: mm', 'mm_count'],
-  ['  ops: ops\n  mm: mm', 'mm_count'],
-  ['var init_mm: mm', 'mm_count'],
-  ['  pgd: table', '_count'],
-  ['  pages: page [14]', '_count'],
-  ['  page_tree: page [16]', '_count'],
-  ['var swap_cache: page [16]', '_count'],
-  ['var empty_zero_page: page', '_count'],
-];
-
-/**
- * The shipped models, which take the same steps and say besides what counts references, where they do not say
- * it themselves: so a reference that is never dropped is found too.
- */
-export function countingModels(): ModelSet {
-  const count = (file: SourceFile): SourceFile => {
-    if (!file.path.endsWith('linux-3.18/types.mmu')) return file;
-    const text = counts.reduce((before, [line, what]) => {
-      return before.replace(`${line}\n`, `${line} counts ${what}\n`);
-    }, file.text);
-    return { ...file, text };
-  };
-  const names = ['linux-3.18', 'linux-3.18+invalidate_range'];
-  const kernels = Object.fromEntries(names.map(name => [name, sourcesOf(`models/${name}`).map(count)]));
-  const { models, problems } = compileModels({ kernels, drivers: sourcesOf('models/drivers') });
-  const errors = problems.filter(({ severity }) => severity === 'error');
-  if (errors.length > 0) throw new Error(errors.map(({ message }) => message).join('\n'));
-  return models;
 }
 
 /** The program of a scenario with changed models. Throws if it does not compile. */

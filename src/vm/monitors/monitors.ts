@@ -278,6 +278,13 @@ export class Monitors implements MachineHooks {
     );
   }
 
+  /** What is not judged of a binding that no subscriber answers for; null where one does. */
+  unanswering(device: number, pasid: number): string | null {
+    if (this.subscribers.boundTo(device, pasid).length > 0) return null;
+    const lost = 'missed-range of page tables and walk-after-release are not judged';
+    return `no subscriber answers for ${this.deviceName(device)} PASID ${pasid} (binds()): ${lost}`;
+  }
+
   /** Name of the driver of a subscriber. */
   driverOf(subscriber: number): string {
     const ops = fieldOf(this.vm, 'mmu_notifier', 'ops', subscriber);
