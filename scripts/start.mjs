@@ -44,7 +44,7 @@ async function startInBrowser() {
     say('the server answers and the password is accepted');
     return;
   }
-  say('open a scenario and press F5; Ctrl-C ends the server');
+  say('open a scenario and click Debug Counterexample or press F5; Ctrl-C ends the server');
   await server.ended;
 }
 
@@ -93,7 +93,7 @@ async function startOnDesktop() {
   );
   const window = [...options, '--new-window', '--disable-workspace-trust', scenarios];
   spawn(code, window, { env: childEnvironment(), detached: true, stdio: 'ignore' }).unref();
-  say('VS Code is opening; open a scenario and press F5');
+  say('VS Code is opening; open a scenario and click Debug Counterexample or press F5');
 }
 
 await runMain(async () => {

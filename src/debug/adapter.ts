@@ -23,7 +23,9 @@ import {
   isReverseRequest,
   isTreeRequest,
   type LaunchArguments,
+  positionRequest,
   type ReverseArguments,
+  verdictEvent,
   whyRequest,
 } from './requests';
 import { stoppedBody } from './stops';
@@ -232,6 +234,7 @@ export class ShootdownAdapter extends UnsupportedRequests {
     }
     this.reply(response, () => {
       if (command === whyRequest) return this.launched().why();
+      if (command === positionRequest) return this.launched().position();
       if (!isTreeRequest(command)) throw errors.unknownRequest(command);
       return this.launched().tree(command);
     });
@@ -353,7 +356,10 @@ export class ShootdownAdapter extends UnsupportedRequests {
     const isToldElsewhere = stop.reason === 'exception' || stop.reason === 'entry';
     const isSaid = isToldElsewhere || stop.text === '' || debuggee.stop.text === stop.text;
     if (!isSaid) this.tell('output', { category: 'console', output: `${stop.text}\n` });
-    if (isFinal(stop)) for (const body of debuggee.teller.verdict()) this.tell('output', body);
+    if (!isFinal(stop)) return;
+    const lines = debuggee.teller.verdict();
+    for (const body of lines) this.tell('output', body);
+    if (lines.length > 0) this.tell(verdictEvent, debuggee.verdict());
   }
 
   private tell(event: string, body: object): void {

@@ -12,6 +12,7 @@ import type { Session } from '../session/session';
 import { statementSites } from '../session/sites';
 import { plainStop, type Stop } from '../session/stop';
 import type { Children, Variable } from '../session/values';
+import { verdict } from '../session/verdict';
 import { Walker } from '../session/walker';
 import { callbackNodes } from '../view/callbacks';
 import { pageTableNodes } from '../view/page-tables';
@@ -20,7 +21,7 @@ import type { TreeRequest, TreeResponse } from '../view/tree';
 import { errors } from './errors';
 import { Handles } from './handles';
 import type { Launched } from './launch';
-import type { WhyMoment, WhyResponse } from './requests';
+import type { PositionResponse, VerdictBody, WhyMoment, WhyResponse } from './requests';
 import type { Sources } from './sources';
 import { exceptionBody, Teller } from './stops';
 
@@ -202,6 +203,19 @@ export class Debuggee {
   private moment({ kind, position, thread, fn, span, text }: Moment): WhyMoment {
     const path = span === null ? null : this.sources.path(span.file);
     return { kind, position, thread, fn, path, line: span?.line ?? null, text };
+  }
+
+  /** Where on the recorded path the session is. */
+  position(): PositionResponse {
+    const { position, length } = this.session;
+    return { position, length };
+  }
+
+  /** The verdict on the run so far. */
+  verdict(): VerdictBody {
+    const { scenario, kernel } = this.session.program;
+    const { status, text, violated, missing } = verdict(this.session);
+    return { scenario: scenario.name, kernel, status, text, violated, missing };
   }
 
   /** A tree of the views. */

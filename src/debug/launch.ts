@@ -23,7 +23,7 @@ export function launch(args: LaunchArguments, tell: (problem: RunProblem) => voi
   if (typeof args.program !== 'string') throw errors.noProgram();
   const attributes = checked(args);
   if (files === undefined) throw errors.noFiles();
-  const loaded = loadRun(files, { scenario: args.scenario, kernel: args.kernel });
+  const loaded = loadRun(files, { scenario: args.scenario, kernel: args.kernel, driver: args.driver });
   if ('problems' in loaded) {
     for (const problem of loaded.problems) tell(problem);
     const [first] = loaded.problems;
@@ -48,8 +48,8 @@ export function launch(args: LaunchArguments, tell: (problem: RunProblem) => voi
 }
 
 function checked(args: LaunchArguments) {
-  const { scenario, kernel, trace, schedule, seed, properties } = args;
-  for (const [name, value] of Object.entries({ scenario, kernel, trace }))
+  const { scenario, kernel, driver, trace, schedule, seed, properties } = args;
+  for (const [name, value] of Object.entries({ scenario, kernel, driver, trace }))
     if (value !== undefined && typeof value !== 'string') throw errors.badAttribute(name, value, 'a text');
   if (schedule !== undefined && !schedules.includes(schedule))
     throw errors.badAttribute('schedule', schedule, `one of ${schedules.join(', ')}`);

@@ -4,6 +4,7 @@ import type { MissKind } from '../explain/invalidations';
 import type { MomentKind } from '../explain/moments';
 import type { LaunchFiles } from '../session/load';
 import type { ScheduleName } from '../session/session';
+import type { Verdict } from '../session/verdict';
 import { type TreeRequest, type TreeResponse, treeRequests } from '../view/tree';
 
 /** Attributes of a launch, as in launch.json. */
@@ -14,6 +15,8 @@ export interface LaunchAttributes {
   readonly scenario?: string;
   /** Runs it under another kernel than its own. */
   readonly kernel?: string;
+  /** Binds this driver where the scenario binds another. */
+  readonly driver?: string;
   readonly schedule?: ScheduleName;
   /** Seed of the schedule `random`. */
   readonly seed?: number;
@@ -81,6 +84,25 @@ export interface WhyResponse {
   }[];
 }
 
+/** Event of the adapter: a run has come to its end, and this is the verdict on it. */
+export const verdictEvent = 'shootdown/verdict';
+
+/** Body of the event `shootdown/verdict`. */
+export type VerdictBody = Pick<Verdict, 'status' | 'text' | 'violated' | 'missing'> & {
+  readonly scenario: string;
+  readonly kernel: string;
+};
+
+/** Asks where on the recorded path the session is. */
+export const positionRequest = 'shootdown/position';
+
+/** Body of the answer to `shootdown/position`, in steps from the start. */
+export interface PositionResponse {
+  readonly position: number;
+  /** Length of the path that was recorded: how far `shootdown/goToPosition` can go. */
+  readonly length: number;
+}
+
 /** Custom requests: what goes in, what comes out. */
 export type CustomRequests = Record<
   TreeRequest,
@@ -88,7 +110,8 @@ export type CustomRequests = Record<
 > &
   Record<ReverseRequest, { readonly arguments: ReverseArguments; readonly body: object }> &
   Record<typeof goToRequest, { readonly arguments: GoToArguments; readonly body: object }> &
-  Record<typeof whyRequest, { readonly arguments: object; readonly body: WhyResponse }>;
+  Record<typeof whyRequest, { readonly arguments: object; readonly body: WhyResponse }> &
+  Record<typeof positionRequest, { readonly arguments: object; readonly body: PositionResponse }>;
 
 /** Whether a command is a request for a tree. */
 export function isTreeRequest(command: string): command is TreeRequest {

@@ -9,6 +9,7 @@
  * `incomplete`. With `explicit` caches both are steps of the search, and what holds is proved for caches of
  * these capacities.
  */
+import { expectationOf, unsaidText } from '../language/expectation';
 import type { FunctionCode, Program } from '../language/program';
 import { devicesOf } from '../machine/config';
 import { PASIDS } from '../machine/device';
@@ -127,10 +128,9 @@ function compare(
   findings: readonly Finding[],
   incomplete: string | null,
 ): Pick<Outcome, 'exitCode' | 'text'> {
-  const { kernel, scenario } = program;
   const found = [...new Set(findings.map(({ violation }) => violation.property))];
   const list = found.join(', ');
-  const expected = kernel === scenario.kernel ? scenario.expect : null;
+  const expected = expectationOf(program);
   if (incomplete !== null) {
     const isWhole = progress.complete && progress.limit === null && progress.options.caches === 'demand';
     const seen = isWhole ? 'no violation in any interleaving with fills on demand' : 'no violation was found';
@@ -138,7 +138,7 @@ function compare(
   }
   if (expected === null) {
     const text = found.length > 0 ? `violated: ${list}` : 'holds';
-    return { exitCode: 0, text: `${text} (the scenario does not say what it expects)` };
+    return { exitCode: 0, text: `${text} (${unsaidText(program)})` };
   }
   if (expected.verdict === 'holds') {
     if (found.length > 0) return { exitCode: 1, text: `violated: ${list}; expected that all holds` };

@@ -4,6 +4,7 @@
  * A search is made in slices (`advance`), so that whoever runs it can show progress, cancel, or do something
  * else meanwhile. Reaching a limit ends it, and is said: what remained is then not known.
  */
+import { expectationOf } from '../language/expectation';
 import type { Program } from '../language/program';
 import { type PropertyId, propertyIds } from '../language/properties';
 import type { CacheMode, Violation } from '../vm/types';
@@ -98,10 +99,10 @@ export class Progress {
     /** Whether somebody else makes findings again with real caches. */
     private readonly isPart = false,
   ) {
-    const { scenario, kernel } = vm.program;
+    const { scenario } = vm.program;
     this.witnessed = vm.claims.sometimes.map(() => false);
     this.unwatched = new Set(scenario.unwatched.map(({ property }) => property));
-    const expected = kernel === scenario.kernel ? scenario.expect : null;
+    const expected = expectationOf(vm.program);
     this.wanted =
       expected?.verdict === 'violated' ? new Set(expected.properties.flatMap(id => propertyOf(id))) : null;
     this.until = options.clock() + options.limits.secondsMax;

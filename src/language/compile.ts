@@ -261,11 +261,13 @@ function makeHandle(input: HandleInput): ScenarioHandle {
   const found = [...files.problems, ...(files.isBroken ? [] : [...(module?.problems ?? []), ...own])];
   for (const driver of used.values()) found.push(...driver.problems);
   let program: Program | undefined;
+  const drivers = [...new Set(bindingsOf(node).map(each => each.driver))];
+  const driver = options.driver !== undefined && !drivers.includes(options.driver) ? options.driver : null;
   const makeProgram = () => {
     assert(compiled !== undefined && module !== undefined, 'program: the scenario has problems');
     const parts = partsOf(module, [...used.values()], options.models, kernel);
     const { code, functions, globals } = compiled;
-    const scenario = { ...code, kernel: ownKernel(node, options.models) ?? kernel };
+    const scenario = { ...code, kernel: ownKernel(node, options.models) ?? kernel, driver };
     program ??= link({ kernel, parts, scenario, functions, globals });
     return program;
   };
@@ -285,7 +287,7 @@ function makeHandle(input: HandleInput): ScenarioHandle {
     span: spanOf(node),
     doc: docOf(node),
     tasks: taskSpans(node),
-    drivers: [...new Set(bindingsOf(node).map(({ driver }) => driver))],
+    drivers,
     problems: problemsOf,
     program: () => {
       assert(problemsOf.length === 0, 'program: the scenario has problems');

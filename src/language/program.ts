@@ -386,6 +386,8 @@ export interface ScenarioCode {
   readonly name: string;
   readonly doc: string;
   readonly kernel: string;
+  /** The driver that is bound in the place of each that the scenario names; null where those are. */
+  readonly driver: string | null;
   readonly span: Span;
   readonly machine: MachineConfig;
   readonly processes: readonly { readonly name: string; readonly span: Span }[];

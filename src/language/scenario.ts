@@ -124,6 +124,7 @@ export function compileScenario(
   }
   const replay = only(unit, node.items, 'Replay', 'replay');
   const code: ScenarioCode = {
+    driver: null,
     name: node.name,
     doc: docOf(node),
     kernel,

@@ -84,12 +84,16 @@ export function checkDrivers(files: LaunchFiles, kernel: string | undefined): Ru
   return problems.filter(({ span }) => paths.includes(span.file));
 }
 
-/** Compiles a scenario: the named one, or the first of the file; under its own kernel or another one. */
+/** Compiles a scenario: the named one, or the first of the file; with its own kernel and driver or others. */
 export function loadRun(
   files: LaunchFiles,
-  choice: { readonly scenario?: string | undefined; readonly kernel?: string | undefined },
+  choice: {
+    readonly scenario?: string | undefined;
+    readonly kernel?: string | undefined;
+    readonly driver?: string | undefined;
+  },
 ): Loaded {
-  const compiled = compileRun(files, choice.kernel);
+  const compiled = compileRun(files, choice.kernel, choice.driver);
   const { scenarios, problems } = compiled;
   const errors = problems.filter(({ severity }) => severity === 'error');
   const wanted = choice.scenario;

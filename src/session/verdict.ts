@@ -2,6 +2,7 @@
  * What a run has shown, held against what its scenario expects. One schedule can show a violation, never its
  * absence.
  */
+import { expectationOf, unsaidText } from '../language/expectation';
 import type { PropertyId } from '../language/properties';
 import type { Session } from './session';
 
@@ -14,6 +15,8 @@ export interface Verdict {
   readonly exitCode: 0 | 1 | 2 | 3;
   /** Properties found violated, each once, in the order found. */
   readonly violated: readonly PropertyId[];
+  /** Properties that the scenario expects violated, and that did not show on this schedule. */
+  readonly missing: readonly string[];
 }
 
 /** The verdict at the present position of a session. A replay that stopped half-way says nothing. */
@@ -24,19 +27,20 @@ export function verdict(session: Session): Verdict {
   if (stopped !== null) {
     const found = list === '' ? '' : `; found until then: ${list}`;
     const text = `no verdict: the replay stopped at ${stopped} (step ${session.position})${found}`;
-    return { status: 'no verdict', text, exitCode: 2, violated };
+    return { status: 'no verdict', text, exitCode: 2, violated, missing: [] };
   }
   const why = session.limits()[0]?.text ?? null;
   if (why !== null && violated.length === 0)
-    return { status: 'incomplete', text: `incomplete: ${why}`, exitCode: 3, violated };
-  const expectation = expected(session);
+    return { status: 'incomplete', text: `incomplete: ${why}`, exitCode: 3, violated, missing: [] };
+  const expectation = expectationOf(session.program);
   if (expectation === null) {
     const text = violated.length === 0 ? 'no violation on this schedule' : `violated: ${list}`;
     return {
       status: 'as expected',
-      text: `${text} (${unsaid(session)})`,
+      text: `${text} (${unsaidText(session.program)})`,
       exitCode: 0,
       violated,
+      missing: [],
     };
   }
   if (expectation.verdict === 'holds') {
@@ -46,8 +50,10 @@ export function verdict(session: Session): Verdict {
         text: 'no violation on this schedule, as expected',
         exitCode: 0,
         violated,
+        missing: [],
       };
-    return { status: 'differs', text: `violated: ${list}; expected that all holds`, exitCode: 1, violated };
+    const text = `violated: ${list}; expected that all holds`;
+    return { status: 'differs', text, exitCode: 1, violated, missing: [] };
   }
   return violatedAsExpected(expectation.properties, violated);
 }
@@ -62,20 +68,8 @@ function violatedAsExpected(wanted: readonly string[], violated: readonly Proper
       text: `violated: ${wanted.join(', ')}, as expected${also}`,
       exitCode: 0,
       violated,
+      missing,
     };
-  const text = `${missing.join(', ')} did not show on this schedule, though expected${also}`;
-  return { status: 'incomplete', text, exitCode: 3, violated };
-}
-
-/** Why a run is held against nothing. */
-function unsaid({ program: { scenario } }: Session): string {
-  return scenario.expect === null
-    ? 'the scenario does not say what it expects'
-    : `the expectation is for ${scenario.kernel}`;
-}
-
-/** The expectation was written for the scenario's own kernel; under another one it says nothing. */
-function expected(session: Session) {
-  const { program } = session;
-  return program.kernel === program.scenario.kernel ? program.scenario.expect : null;
+  const text = `${missing.join(', ')} did not show on this schedule: explore searches them all${also}`;
+  return { status: 'incomplete', text, exitCode: 3, violated, missing };
 }

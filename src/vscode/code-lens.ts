@@ -16,17 +16,19 @@ export function registerCodeLens(explorer: Explorer): vscode.Disposable {
 }
 
 function provideCodeLenses(document: vscode.TextDocument, explorer: Explorer): vscode.CodeLens[] {
-  return outlineScenarios(document.getText()).flatMap(({ name, line }) => {
+  return outlineScenarios(document.getText()).flatMap(({ name, line, isViolated }) => {
     const range = new vscode.Range(line, 0, line, 0);
     const target: ScenarioTarget = { program: document.uri.fsPath, scenario: name };
     const lens = (title: string, command: string) =>
       new vscode.CodeLens(range, { title, command, arguments: [target] });
     const explored = explorer.result(target);
+    // Before anything is known, one click explores and goes to what is expected to be found.
+    const hasCounterexample = explored ? explored.trace !== null : isViolated;
     return [
       lens('Debug', 'shootdown.debugScenario'),
       lens('Run', 'shootdown.runScenario'),
       lens('Explore', 'shootdown.exploreScenario'),
-      ...(explored?.trace ? [lens('Debug Counterexample', 'shootdown.debugCounterexample')] : []),
+      ...(hasCounterexample ? [lens('Debug Counterexample', 'shootdown.debugCounterexample')] : []),
       ...(explored ? [lens('Report', 'shootdown.showReport')] : []),
     ];
   });

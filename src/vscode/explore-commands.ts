@@ -24,16 +24,14 @@ export interface ExploreParts {
 
 /** Registers the commands. */
 export function registerExploreCommands(parts: ExploreParts): vscode.Disposable {
-  const { reports, storage } = parts;
+  const { reports } = parts;
   return vscode.Disposable.from(
     registerCommand('shootdown.exploreScenario', async (what: unknown, selected: unknown) => {
       const targets = await targetsOf(what, selected, parts);
       if (targets.length > 1) await exploreAll(targets, parts);
       else for (const target of targets) await exploreOne(target, parts);
     }),
-    registerCommand('shootdown.debugCounterexample', async (what: unknown) =>
-      debugCounterexample(await exploredOf(what, parts), storage),
-    ),
+    registerCommand('shootdown.debugCounterexample', (what: unknown) => debugOrExplore(what, parts)),
     registerCommand('shootdown.saveCounterexample', async (what: unknown) =>
       saveCounterexample(await exploredOf(what, parts)),
     ),
@@ -105,9 +103,29 @@ async function exploredOf(what: unknown, parts: ExploreParts): Promise<Explored>
   throw new Refusal(`${target.scenario} has not been explored as it is now: explore it first`);
 }
 
+/** Explores first where that is yet to be done: a counterexample is one click away from any scenario. */
+async function debugOrExplore(what: unknown, parts: ExploreParts): Promise<void> {
+  const target = targetOf(what, parts);
+  if (!target) return;
+  const known = await parts.explorer.checked(target);
+  if (known) {
+    await debugCounterexample(known, parts.storage);
+    return;
+  }
+  const found = await explored(target, parts);
+  if (found.kind === 'explored' && found.isCurrent && found.explored.trace !== null)
+    await debugCounterexample(found.explored, parts.storage);
+  else await tell(target, found, parts);
+}
+
 /* Exploring, and what is said about it. */
 
 async function exploreOne(target: ScenarioTarget, parts: ExploreParts): Promise<void> {
+  await tell(target, await explored(target, parts), parts);
+}
+
+/** Explores with a notification; all but messages shows what was found. */
+async function explored(target: ScenarioTarget, parts: ExploreParts): Promise<CheckedExploration> {
   const { explorer } = parts;
   if (explorer.isBusy(target)) throw new Refusal(`${target.scenario} is being explored already`);
   const found = await withProgress(`Exploring ${target.scenario}`, async (report, token) => {
@@ -115,7 +133,7 @@ async function exploreOne(target: ScenarioTarget, parts: ExploreParts): Promise<
     return explorer.explore(target, { isWhole: false, token, onProgress: report });
   });
   tellParts(target, found, parts);
-  await tell(target, found, parts);
+  return found;
 }
 
 /** Several scenarios have one message in the end; each has its diagnostic and its test. */

@@ -11,6 +11,7 @@ import { registerGoToPosition } from './go-to-position';
 import { registerLanguageClient } from './language-client';
 import { registerLaunchCommands } from './launch-commands';
 import { registerNewScenario } from './new-scenario';
+import { registerOfferCounterexample } from './offer-counterexample';
 import { registerOrigin } from './origin';
 import { registerReverseCommands } from './reverse-commands';
 import { Sessions } from './sessions';
@@ -31,7 +32,8 @@ export function activate(context: vscode.ExtensionContext): void {
     registerLaunchCommands(),
     registerBreakOnCallback(extensionUri),
     registerReverseCommands(),
-    registerGoToPosition(),
+    registerGoToPosition(sessions),
+    registerOfferCounterexample(),
     registerNewScenario(),
     registerShippedFiles(extensionUri),
     registerTree('shootdown.pageTables', 'shootdown/pageTables', views),

@@ -5,6 +5,8 @@ export interface ScenarioOutline {
   readonly name: string;
   readonly line: number;
   readonly endLine: number;
+  /** Whether it expects a violation. */
+  readonly isViolated: boolean;
 }
 
 /** One token that matters here, or something to skip: comments and strings hide what is in them. */
@@ -16,11 +18,13 @@ export function outlineScenarios(text: string): ScenarioOutline[] {
   let line = 0;
   let depth = 0;
   let before = '';
-  let open: { name: string; line: number } | null = null;
+  let open: { name: string; line: number; isViolated: boolean } | null = null;
   for (const [token] of text.matchAll(tokens)) {
     if (token === '{') depth += 1;
     else if (token === '}') depth = Math.max(0, depth - 1);
-    else if (/^\w/.test(token) && before === 'scenario' && depth === 0) open = { name: token, line };
+    else if (/^\w/.test(token) && before === 'scenario' && depth === 0) {
+      open = { name: token, line, isViolated: false };
+    } else if (token === 'violated' && before === 'expect' && depth === 1 && open) open.isViolated = true;
     if (token === '}' && depth === 0 && open) {
       scenarios.push({ ...open, endLine: line });
       open = null;

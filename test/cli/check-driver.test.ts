@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { scheduledFile } from '../schedules';
 import { shootdown } from './run-command-line';
 
 const folder = mkdtempSync(join(tmpdir(), 'shootdown-driver-'));
@@ -31,7 +32,7 @@ test('a mistake in a driver is found without a scenario', async () => {
 });
 
 test('repeated findings are counted, and explained with --all', async () => {
-  const path = 'scenarios/table-walk-before.mmu';
+  const path = scheduledFile('table-walk-before', folder);
   const { out } = await shootdown('run', path);
   expect(out.match(/^missed-range: /gm)).toHaveLength(1);
   expect(out).toMatch(/^ {2}and 2 more at steps \d+, \d+ \(--all explains them\)$/m);

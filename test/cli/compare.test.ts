@@ -1,9 +1,17 @@
 /** `shootdown compare`: one scenario on every kernel and with every driver that it fits. */
-import { expect, test } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { scheduledFile } from '../schedules';
 import { shootdown } from './run-command-line';
 
+const folder = mkdtempSync(join(tmpdir(), 'shootdown-compare-'));
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
 test('what a driver changes is seen beside what a kernel changes', async () => {
-  const { code, out } = await shootdown('compare', 'scenarios/table-walk-before.mmu');
+  const { code, out } = await shootdown('compare', scheduledFile('table-walk-before', folder));
   expect(code).toBe(0);
   const rows = out.split('\n').map(line => line.trim().split(/ {2,}/));
   const row = (kernel: string, driver: string) =>
@@ -16,7 +24,7 @@ test('what a driver changes is seen beside what a kernel changes', async () => {
 });
 
 test('a replay that names what another driver does is not followed, and that is said', async () => {
-  const { out } = await shootdown('compare', 'scenarios/start-is-too-early.mmu');
+  const { out } = await shootdown('compare', scheduledFile('start-is-too-early', folder));
   expect(out).toMatch(/flush_in_start \*.*violated: use-after-free/);
   expect(out).toMatch(/flush_in_end .*fair: the replay cannot be followed from line 21/);
 });

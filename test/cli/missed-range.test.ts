@@ -1,6 +1,15 @@
 /** missed-range: its explanation says since when nobody was told, and names no copy that is gone. */
-import { expect, test } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { scheduledFile } from '../schedules';
 import { shootdown } from './run-command-line';
+
+const folder = mkdtempSync(join(tmpdir(), 'shootdown-missed-'));
+const stated = scheduledFile('table-walk-before', folder);
+
+afterAll(() => rmSync(folder, { recursive: true }));
 
 /** The explanations of the run, one line each. */
 async function explanations(...args: string[]): Promise<string[]> {
@@ -10,7 +19,7 @@ async function explanations(...args: string[]): Promise<string[]> {
 }
 
 test('on a kernel without a callback for tables, the driver is not to blame', async () => {
-  const lines = await explanations('scenarios/table-walk-before.mmu');
+  const lines = await explanations(stated);
   const missed = lines.filter(line => line.startsWith('  missed:'));
   const [since, hint] = (missed[0] ?? '').split('; ');
   expect(since).toMatch(
@@ -20,7 +29,7 @@ test('on a kernel without a callback for tables, the driver is not to blame', as
 });
 
 test('the lanes hide no table, no walk and no finding', async () => {
-  const { out } = await shootdown('run', 'scenarios/table-walk-before.mmu', '--width', '120');
+  const { out } = await shootdown('run', stated, '--width', '120');
   expect(out).toMatch(/walk cache of amd takes A \(levels 4\.\.2\)/);
   const rows = out.split('\n').map(line => line.slice(6));
   for (const [index, row] of rows.entries())
@@ -33,10 +42,10 @@ test('the lanes hide no table, no walk and no finding', async () => {
 
 test('a copy that was flushed is no cause', async () => {
   // The device accesses the range first; the flush at the end of the bracket empties all caches.
-  const { out } = await shootdown('run', 'scenarios/table-walk-before.mmu', '--schedule', 'fair', '--json');
+  const { out } = await shootdown('run', stated, '--schedule', 'fair', '--json');
   const fill = out.split('\n').findLastIndex(line => line.includes('"fill"') && line.includes('walk-cache'));
   expect(fill).toBeGreaterThan(0);
-  const lines = await explanations('scenarios/table-walk-before.mmu', '--schedule', 'fair');
+  const lines = await explanations(stated, '--schedule', 'fair');
   expect(lines.filter(line => line.startsWith('  missed:')).length).toBeGreaterThan(0);
   expect(lines.filter(line => line.startsWith('  filled:'))).toEqual([]);
 });

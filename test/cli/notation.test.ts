@@ -1,9 +1,17 @@
 /** `run --notation`: a report and a diagram of one schedule, or a diagram alone. */
-import { expect, test } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { scheduledFile } from '../schedules';
 import { shootdown } from './run-command-line';
 
+const folder = mkdtempSync(join(tmpdir(), 'shootdown-notation-'));
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
 test('a schedule with a violation: the report, then the diagram', async () => {
-  const { code, out } = await shootdown('run', '--notation', 'scenarios/start-is-too-early.mmu');
+  const { code, out } = await shootdown('run', '--notation', scheduledFile('start-is-too-early', folder));
   expect(code).toBe(0);
   expect(out).toMatch(/^=+\nBUG: shootdown: use-after-free in dma_write at\s+start-is-too-early\.mmu:14\n/);
   expect(out).toMatch(/\nCause: the invalidation came before the entry was cleared\n/);
@@ -13,7 +21,11 @@ test('a schedule with a violation: the report, then the diagram', async () => {
 });
 
 test('a schedule without one: all that happened', async () => {
-  const { code, out } = await shootdown('run', '--notation', 'scenarios/pointer-to-a-live-table.mmu');
+  const { code, out } = await shootdown(
+    'run',
+    '--notation',
+    scheduledFile('pointer-to-a-live-table', folder),
+  );
   expect(code).toBe(0);
   expect(out).toMatch(/^CPU0 +gpu\n---- +---\n/);
   expect(out).toContain('clear pte A .. A + 2 pages');

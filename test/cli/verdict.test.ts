@@ -1,18 +1,19 @@
 /** The last line of a run: the verdict, or why there is none. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { scheduledText } from '../schedules';
 import { shootdown } from './run-command-line';
 
 const folder = mkdtempSync(join(tmpdir(), 'shootdown-verdict-'));
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** A file with a shipped scenario, changed. */
+/** A file with a shipped scenario and its stated schedule, changed. */
 function changed(name: string, shipped: string, change: (text: string) => string): string {
   const path = join(folder, name);
-  writeFileSync(path, change(readFileSync(`scenarios/${shipped}`, 'utf8')));
+  writeFileSync(path, change(scheduledText(shipped)));
   return path;
 }
 
@@ -21,7 +22,7 @@ const lastLine = (text: string): string => text.trimEnd().split('\n').at(-1) ?? 
 test.each(['holds', 'violated missed-range'])(
   'a replay that gets stuck has no verdict (%s)',
   async expected => {
-    const path = changed('stuck.mmu', 'table-walk-before.mmu', text =>
+    const path = changed('stuck.mmu', 'table-walk-before', text =>
       text.replace('gpu until blocked', 'gpu until return munmap').replace(/expect .*/, `expect ${expected}`),
     );
     const { code, out, err } = await shootdown('run', path);
@@ -47,7 +48,7 @@ test('a saved schedule of another program has no verdict', async () => {
 test("under another kernel than its own the scenario's expectation is not judged", async () => {
   const range = 'linux-3.18+invalidate_range';
   const bound = (text: string) => text.replace('driver amd_iommu_v2', 'driver flush_in_start');
-  const path = changed('other-kernel.mmu', 'table-walk-before.mmu', text =>
+  const path = changed('other-kernel.mmu', 'table-walk-before', text =>
     bound(text)
       .replace(/ {2}replay \{[\s\S]*?\n {2}\}\n/, '')
       .replace(/expect .*/, 'expect holds'),

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { scheduledFile } from '../schedules';
 import { shootdown } from './run-command-line';
 
 const folder = mkdtempSync(join(tmpdir(), 'shootdown-wording-'));
@@ -54,7 +55,7 @@ scenario s {
 });
 
 test('a frame is a frame, whatever it holds', async () => {
-  const { out } = await shootdown('run', 'scenarios/table-walk-before.mmu', '--width', '200');
+  const { out } = await shootdown('run', scheduledFile('table-walk-before', folder), '--width', '200');
   expect(out).toMatch(/to frame (\d+) is gone, and the page table in frame \1 is freed/);
 });
 

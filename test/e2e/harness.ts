@@ -127,6 +127,21 @@ export async function readException({ page }: Editor): Promise<string> {
   return oneLine((await page.locator('.exception-widget').allInnerTexts()).join(' '));
 }
 
+/** Where the run is on its path, as the status bar says. */
+export async function readStep({ page }: Editor): Promise<{ position: number; length: number }> {
+  const text = await page.locator('.statusbar-item', { hasText: /step \d+ of \d+/ }).innerText();
+  const [position = 0, length = 0] = [...text.matchAll(/\d+/g)].map(Number);
+  return { position, length };
+}
+
+/** Goes to a step of the path through the status bar. */
+export async function goToStep({ page }: Editor, step: number): Promise<void> {
+  await page.locator('.statusbar-item', { hasText: /step \d+ of \d+/ }).click();
+  const input = page.locator('.quick-input-widget input.input');
+  await input.fill(String(step));
+  await input.press('Enter');
+}
+
 /** The messages shown as toasts now. */
 export async function readToasts({ page }: Editor): Promise<string[]> {
   return page.locator('.notifications-toasts .notification-list-item-message').allInnerTexts();

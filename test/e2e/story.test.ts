@@ -1,16 +1,20 @@
 /** The story of the project in the real editor: a callback that comes too early, and one that repairs it. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { type Editor, openEditor, screenshot } from './editor';
+import { type Editor, openEditor, screenshot, timeouts } from './editor';
 import {
   breakOnCallback,
   focusThread,
+  goToStep,
   openFile,
   poll,
+  pressToast,
   pressToolbar,
   readException,
   readPane,
   readRows,
+  readStep,
   readThreads,
+  readToasts,
   type Stop,
   showPanes,
   startDebugging,
@@ -51,13 +55,32 @@ const isWhole = ({ files }: Stop) => files.at(-1) === scenario;
 const isCalledBy = (name: string) => (stop: Stop) =>
   stop.frames[0]?.endsWith('.invalidate_range') === true && stop.frames[1] === name && isWhole(stop);
 
-test('flushing in invalidate_range_start is too early: the run ends in a use after free', async () => {
+test('F5 plays one schedule; where it does not show what is expected, the search is offered', async () => {
   await openFile(editor, 'start-is-too-early.mmu');
-  await startDebugging(editor);
+  await editor.page.keyboard.press('F5');
+  await poll(
+    () => readToasts(editor),
+    toasts => toasts.some(toast => /use-after-free did not show on this schedule/.test(toast)),
+    'the offer',
+  );
+  await screenshot(editor, '0-offer');
+  await pressToast(editor, 'Debug Counterexample');
+  await poll(
+    () => readException(editor),
+    shown => shown.includes('use-after-free'),
+    'the violation',
+    timeouts.explore,
+  );
+});
+
+test('flushing in invalidate_range_start is too early: one click leads to a use after free', async () => {
+  await openFile(editor, 'start-is-too-early.mmu');
+  await editor.page.locator('.codelens-decoration a', { hasText: 'Debug Counterexample' }).click();
   const text = await poll(
     () => readException(editor),
     shown => shown !== '',
     'an exception',
+    timeouts.explore,
   );
   expect(text).toContain('use-after-free');
   await picture('1-use-after-free');
@@ -83,6 +106,14 @@ test('flushing in invalidate_range_start is too early: the run ends in a use aft
     () => readThreads(editor),
     threads => threads.length > 0 && !threads.some(isViolated),
     'no thread stopped by it',
+  );
+  const before = await readStep(editor);
+  expect(before.position).toBeLessThan(before.length);
+  await goToStep(editor, 3);
+  await poll(
+    () => readStep(editor),
+    ({ position, length }) => position === 3 && length === before.length,
+    'step 3 of the same path',
   );
 });
 

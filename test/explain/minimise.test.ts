@@ -7,7 +7,7 @@ import { followPath } from '../../src/session/path';
 import { Session } from '../../src/session/session';
 import { programOf } from '../session/run';
 import { compileToy } from '../vm/toy';
-import { shippedProgram } from './shipped';
+import { scheduledProgram } from './shipped';
 
 /** The path of a random run up to its first violation of a property; null if it has none. */
 function randomPath(program: Program, property: string, seed: number) {
@@ -68,7 +68,7 @@ test('a deadlock stays one', () => {
 });
 
 test('the same statement violates the same property, and the answer is always the same', async () => {
-  const program = await shippedProgram('start-is-too-early');
+  const program = await scheduledProgram('start-is-too-early');
   const session = new Session(program);
   session.playToEnd();
   const [finding] = session.findings();

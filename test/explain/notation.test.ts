@@ -5,7 +5,8 @@ import { notationOf } from '../../src/explain/answer';
 import { TEXT_COLUMNS } from '../../src/explain/text';
 import { why } from '../../src/explain/why';
 import { Session } from '../../src/session/session';
-import { shippedProgram } from './shipped';
+import { scheduledNames } from '../schedules';
+import { scheduledProgram, shippedProgram } from './shipped';
 
 const names = [
   'start-is-too-early',
@@ -23,7 +24,8 @@ function masked(text: string): string {
 }
 
 test.each(names)('%s', async name => {
-  const program = await shippedProgram(name);
+  // What has no schedule beside the tests has one of its own.
+  const program = await (scheduledNames.includes(name) ? scheduledProgram : shippedProgram)(name);
   const session = new Session(program);
   session.playToEnd();
   const text = notationOf(session, session.findings()[0] ?? null);

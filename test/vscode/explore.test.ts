@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { bareKernel } from '../../bench/mmun';
 import { registerExploring } from '../../src/vscode/exploring';
+import { registerOfferCounterexample } from '../../src/vscode/offer-counterexample';
 import { CancellationTokenSource, desk, TestRunRequest, Uri } from './fake-vscode';
 
 vi.mock('vscode', () => import('./fake-vscode'));
@@ -278,8 +279,45 @@ test('the counterexample is debugged, saved beside the scenario, and never a sta
   desk.type(document, `${text}\n`);
   await eventually(() => diagnostics().length).toBe(0);
   await desk.run('shootdown.debugCounterexample', target);
-  expect(desk.messages.at(-1)?.text).toBe('broken has not been explored as it is now: explore it first');
+  // What was found before is of another text, so it is explored again.
+  expect(desk.started).toHaveLength(2);
+});
+
+test('a scenario that is not explored yet is explored on the way to its counterexample', async () => {
+  open();
+  await desk.run('shootdown.debugCounterexample', { program: pathOf(), scenario: 'broken' });
   expect(desk.started).toHaveLength(1);
+  expect(desk.started[0]).toMatchObject({ scenario: 'broken', schedule: 'replay' });
+  expect(desk.messages).toEqual([]);
+  expect(diagnostics()).toHaveLength(1);
+  await desk.run('shootdown.debugCounterexample', { program: pathOf(), scenario: 'fine' });
+  expect(desk.started).toHaveLength(1);
+  expect(desk.messages.map(({ text: message }) => message)).toEqual([
+    expect.stringMatching(/^fine: holds, as expected; /),
+  ]);
+});
+
+test('a run that does not show what is expected offers what does', async () => {
+  open();
+  const offer = registerOfferCounterexample();
+  const target = { program: pathOf(), scenario: 'broken' };
+  const session = { type: 'mmu-notifier', configuration: target };
+  const end = (missing: string[]) =>
+    desk.sessionTold.fire({ session, event: 'shootdown/verdict', body: { scenario: 'broken', missing } });
+  desk.answer = ({ buttons }) => buttons[0];
+  end([]);
+  expect(desk.messages).toEqual([]);
+  end(['assertion']);
+  end(['assertion']);
+  expect(desk.messages).toEqual([
+    {
+      level: 'information',
+      text: 'broken: assertion did not show on this schedule. Another one may show it.',
+      buttons: ['Debug Counterexample', 'Explore'],
+    },
+  ]);
+  await eventually(() => desk.executed).toEqual([['shootdown.debugCounterexample', target]]);
+  offer.dispose();
 });
 
 test('of a file with several scenarios one or all are explored', async () => {

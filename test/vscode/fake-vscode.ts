@@ -268,6 +268,8 @@ class Desk {
   readonly focused = new EventEmitter<{ focused: boolean }>();
   readonly sessionStarted = new EventEmitter<object>();
   readonly sessionEnded = new EventEmitter<object>();
+  readonly sessionTold = new EventEmitter<object>();
+  readonly executed: unknown[][] = [];
   documents: FakeDocument[] = [];
   settings: Record<string, unknown> = {};
   folder: string | undefined;
@@ -291,7 +293,7 @@ class Desk {
     this.answer = () => undefined;
     this.onWork = () => {};
     this.pick = () => undefined;
-    const lists = [this.messages, this.progress, this.started, this.shown];
+    const lists = [this.messages, this.progress, this.started, this.shown, this.executed];
     for (const list of [...lists, this.controller.runs, this.controller.invalidated]) list.length = 0;
     this.diagnostics.clear();
     this.controller.items.clear();
@@ -408,7 +410,7 @@ export const commands = {
     desk.commands.set(id, run);
     return new Disposable(() => {});
   },
-  executeCommand: async () => undefined,
+  executeCommand: async (...args: unknown[]) => void desk.executed.push(args),
 };
 
 export const languages = {
@@ -430,6 +432,7 @@ export const tests = {
 export const debug = {
   onDidStartDebugSession: desk.sessionStarted.event,
   onDidTerminateDebugSession: desk.sessionEnded.event,
+  onDidReceiveDebugSessionCustomEvent: desk.sessionTold.event,
   async startDebugging(_folder: unknown, configuration: Record<string, unknown>) {
     desk.started.push(configuration);
     const session = { type: configuration.type, configuration };
