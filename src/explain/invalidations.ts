@@ -2,12 +2,11 @@
  * Why a translation that a violation went through was still there: which invalidation should have taken it
  * away, and why it did not.
  */
-import { alignDown, entrySpan, PAGE_SIZE } from '../base/address';
-import type { CommandFields } from '../machine/observer';
 import { deviceName } from '../session/names';
 import type { Session } from '../session/session';
 import { addressText } from '../vm/format';
 import { operationOf, type Seen } from './retrace';
+import { type Culprit, isOfCpu, isPointer, type Sent, sentOf } from './sent';
 
 /** Why the invalidation that should have taken a translation away did not. Exactly one of these. */
 export type MissKind =
@@ -19,31 +18,18 @@ export type MissKind =
   | 'before the clear'
   /** It was queued but not yet carried out, or its completion was not waited for. */
   | 'not awaited'
+  /** The device's TLB came first, and took the translation again from the IOTLB. */
+  | 'wrong order'
   /** It was for the IOTLB only, and the device has a TLB of its own. */
   | 'device TLB not covered'
+  /** It was for the device's TLB only, and the IOMMU has caches of its own. */
+  | 'IOTLB not covered'
   /** It was for leaves only, and the copy is a pointer to a page table. */
   | 'page-table pointers not covered'
+  /** No subscriber answered for the device when it would have been told. */
+  | 'nobody registered'
   /** There was none. */
   | 'never sent';
-
-/** A translation, or a pointer to a page table, that should have been gone. */
-export interface Culprit {
-  /** Where the copy was. */
-  readonly cache: 'atc' | 'iotlb' | 'walk-cache' | 'tlb' | 'psc';
-  /** Index of the device, or of the CPU. */
-  readonly owner: number;
-  /** Of a device; null if it is not known. */
-  readonly pasid: number | null;
-  readonly address: number;
-  /** Level of the entry that was copied: 1 for a leaf of a page. */
-  readonly level: number;
-  /** The store that took the entry away. */
-  readonly stale: Seen;
-  /** By when the copy had to be gone: the free, the return, or the access. */
-  readonly deadline: { readonly position: number; readonly what: string };
-  /** When the access looked its translation up, for one that was in flight; else null. */
-  readonly lookedUp: number | null;
-}
 
 /** Why, in a sentence, and the invalidation that is meant, if there was one. */
 export interface Miss {
@@ -52,32 +38,45 @@ export interface Miss {
   readonly seen: Seen | null;
 }
 
-/** An invalidation: a command of an IOMMU, or a flush of a CPU's TLB. */
-interface Sent {
-  readonly seen: Seen;
-  /** When it was carried out; infinite if it was not. */
-  readonly done: number;
-  readonly name: string;
-  readonly isKind: boolean;
-  readonly isTarget: boolean;
-  readonly covers: boolean;
-  /** Whether it drops pointers too. */
-  readonly pointers: boolean;
-}
-
 /** Which invalidation should have taken a copy away, and why it did not. */
 export function missOf(session: Session, seen: readonly Seen[], culprit: Culprit): Miss {
-  const isCpu = culprit.cache === 'tlb' || culprit.cache === 'psc';
-  const sent = isCpu ? flushesOf(seen, culprit) : commandsOf(session, seen, culprit);
-  const { stale, deadline } = culprit;
-  const inTime = sent.filter(each => each.seen.position < deadline.position && each.done > stale.position);
+  if (culprit.refilled !== null) return refilledMiss(session, seen, culprit, culprit.refilled);
+  const sent = sentOf(session, seen, culprit);
+  const inTime = timely(sent, culprit);
   return (
     notAwaited(session, inTime, culprit) ??
     notCovered(session, inTime, culprit) ??
     beforeTheClear(sent, culprit) ??
     pending(session, culprit) ??
+    nobodyRegistered(session, seen, culprit) ??
     neverSent(session, culprit)
   );
+}
+
+/** What was sent before the copy had to be gone, and carried out when nothing could make it again. */
+function timely(sent: readonly Sent[], { since, deadline }: Culprit): Sent[] {
+  return sent.filter(each => each.seen.position < deadline.position && each.done > since.seen.position);
+}
+
+/**
+ * The TLB of a device took the translation from the IOTLB when it was in no page table any more: which of the
+ * two was not flushed, or in which order they were.
+ */
+function refilledMiss(session: Session, seen: readonly Seen[], culprit: Culprit, refilled: number): Miss {
+  const own: Culprit = { ...culprit, refilled: null };
+  const above: Culprit = { ...own, cache: 'iotlb', lookedUp: null };
+  const right = (of: Culprit) => timely(sentOf(session, seen, of), of).filter(each => isRight(each, of));
+  const iommu = right(above).at(-1);
+  if (iommu === undefined || iommu.done <= refilled || iommu.done > culprit.deadline.position)
+    return missOf(session, seen, above);
+  const device = right(own);
+  const early = device.findLast(({ done }) => done <= refilled);
+  if (device.some(({ done }) => done > refilled) || early === undefined) return missOf(session, seen, own);
+  const name = deviceName(session.vm, culprit.owner);
+  const text =
+    `wrong order: the ATC of ${name} was flushed at step ${early.done} and took the translation again from ` +
+    `the IOTLB at step ${refilled}, which was flushed only at step ${iommu.done}`;
+  return { kind: 'wrong order', text, seen: early.seen };
 }
 
 function isRight({ isKind, isTarget, covers, pointers }: Sent, culprit: Culprit): boolean {
@@ -91,8 +90,12 @@ function notAwaited(session: Session, inTime: readonly Sent[], culprit: Culprit)
   const head = `not awaited: the ${right.name} was queued at step ${right.seen.position}`;
   const kind = 'not awaited';
   if (right.done > deadline.position) {
-    const when = right.done === Infinity ? 'never carried out' : `carried out at step ${right.done}`;
-    return { kind, text: `${head} and ${when}, after ${deadline.what}`, seen: right.seen };
+    const end = `${deadline.what} (step ${deadline.position})`;
+    const when =
+      right.done === Infinity
+        ? `not carried out before ${end}`
+        : `carried out at step ${right.done}, after ${end}`;
+    return { kind, text: `${head} and ${when}`, seen: right.seen };
   }
   const flight = lookedUp !== null && lookedUp < right.done;
   const done = `${head}, carried out at step ${right.done}`;
@@ -125,19 +128,27 @@ function notCovered(session: Session, inTime: readonly Sent[], culprit: Culprit)
     const text = `wrong range: ${atStep(range)} did not cover ${what}`;
     return { kind: 'wrong range', text, seen: range.seen };
   }
-  const operation = operationOf(culprit.stale.call);
-  const isElsewhere = (each: Sent) => each.isKind && !each.isTarget && each.covers;
+  const operation = operationOf(culprit.since.seen.call);
+  const isElsewhere = (each: Sent) => each.isKind && !each.isTarget && each.covers && !each.isForOthers;
   const target = last(each => isElsewhere(each) && operationOf(each.seen.call) === operation);
-  const iommuOnly = last(each => !each.isKind && each.isTarget && each.covers);
-  if (target === undefined && iommuOnly !== undefined && culprit.cache === 'atc') {
-    const device = deviceName(session.vm, culprit.owner);
-    const text = `${atStep(iommuOnly)} was for the IOTLB only: the ATC of ${device} kept it`;
-    return { kind: 'device TLB not covered', text, seen: iommuOnly.seen };
-  }
+  const otherCache = last(each => !each.isKind && each.isTarget && each.covers);
+  if (target === undefined && otherCache !== undefined) return wrongCache(session, otherCache, culprit);
   const other = target ?? last(isElsewhere);
   if (other === undefined || isCpuPending(session, culprit)) return null;
   const text = `wrong target: ${atStep(other)} was not for ${spaceText(session, culprit)}`;
   return { kind: 'wrong target', text, seen: other.seen };
+}
+
+function wrongCache(session: Session, sent: Sent, { cache, owner }: Culprit): Miss {
+  const { seen } = sent;
+  if (cache === 'atc') {
+    const name = deviceName(session.vm, owner);
+    const text = `${atStep(sent)} was for the IOTLB only: the ATC of ${name} kept it`;
+    return { kind: 'device TLB not covered', text, seen };
+  }
+  const kept = cache === 'walk-cache' ? 'walk cache' : 'IOTLB';
+  const text = `${atStep(sent)} was for the ATC only: the ${kept} of the IOMMU kept it`;
+  return { kind: 'IOTLB not covered', text, seen };
 }
 
 function atStep({ name, seen }: Sent): string {
@@ -146,7 +157,7 @@ function atStep({ name, seen }: Sent): string {
 
 /** One of the same operation counts, not what happened to be flushed for another reason earlier. */
 function beforeTheClear(sent: readonly Sent[], culprit: Culprit): Miss | null {
-  const { stale } = culprit;
+  const { seen: stale, what } = culprit.since;
   const operation = operationOf(stale.call);
   const began = operation?.position ?? 0;
   const early = sent.filter(
@@ -160,8 +171,43 @@ function beforeTheClear(sent: readonly Sent[], culprit: Culprit): Miss | null {
   if (last === undefined) return null;
   const text =
     `too early: the ${last.name} was carried out at step ${last.done}, ` +
-    `before the entry was cleared at step ${stale.position}`;
+    `before ${what} at step ${stale.position}`;
   return { kind: 'before the clear', text, seen: last.seen };
+}
+
+/** Nobody was there to be told: the root was given before anybody registered, or after all were gone. */
+function nobodyRegistered(session: Session, seen: readonly Seen[], culprit: Culprit): Miss | null {
+  const { owner, pasid, since } = culprit;
+  if (isOfCpu(culprit) || pasid === null) return null;
+  const { subscribers } = session.vm.monitors;
+  const bound = subscribers.boundTo(owner, pasid).map(({ subscriber }) => subscriber);
+  const silent = subscribers.of(null).filter(each => subscribers.bindingsOf(each).length === 0);
+  const registered = [...bound, ...silent].map(each => registeredAt(session, seen, each));
+  if (registered.some(position => position < since.seen.position)) return null;
+  const root = seen.findLast(
+    ({ event, position }) =>
+      position < since.seen.position &&
+      event.type === 'machine' &&
+      event.event.type === 'gcr3' &&
+      event.event.device === owner &&
+      event.event.pasid === pasid &&
+      event.event.root !== null,
+  );
+  const given = root === undefined ? 'it had its root from the start' : `root set at step ${root.position}`;
+  const first = Math.min(...registered);
+  const when = first === Infinity ? 'nobody registered since' : `registered only at step ${first}`;
+  const text =
+    `nobody registered: no subscriber answered for ${spaceText(session, culprit)} when ${since.what} ` +
+    `at step ${since.seen.position} (${given}, ${when})`;
+  return { kind: 'nobody registered', text, seen: root ?? null };
+}
+
+/** The step at which a subscriber was put in its list: 0 if it was there from the start. */
+function registeredAt({ vm }: Session, seen: readonly Seen[], subscriber: number): number {
+  const at = seen.find(({ event }) => event.type === 'subscribed' && event.subscriber === subscriber);
+  if (at !== undefined) return at.position;
+  const wasThere = seen.some(({ event }) => event.type === 'unsubscribed' && event.subscriber === subscriber);
+  return wasThere || vm.monitors.subscribers.has(subscriber) ? 0 : Infinity;
 }
 
 /** A CPU that was asked by an interrupt, and has not taken it. */
@@ -172,84 +218,19 @@ function pending(session: Session, culprit: Culprit): Miss | null {
 }
 
 function isCpuPending({ vm }: Session, { cache, owner }: Culprit): boolean {
-  return (cache === 'tlb' || cache === 'psc') && vm.words.get(vm.layout.pendingInterrupts + owner) !== 0;
+  return isOfCpu({ cache }) && vm.words.get(vm.layout.pendingInterrupts + owner) !== 0;
 }
 
 function neverSent(session: Session, culprit: Culprit): Miss {
-  const { stale, deadline } = culprit;
+  const { since, deadline } = culprit;
+  const from = since.what === 'the root was taken' ? 'the taking of the root' : 'the store';
   const text =
-    `never sent: no invalidation for ${spaceText(session, culprit)} between the store ` +
-    `(step ${stale.position}) and ${deadline.what} (step ${deadline.position})`;
+    `never sent: no invalidation for ${spaceText(session, culprit)} between ${from} ` +
+    `(step ${since.seen.position}) and ${deadline.what} (step ${deadline.position})`;
   return { kind: 'never sent', text, seen: null };
 }
 
 function spaceText({ vm }: Session, { cache, owner, pasid }: Culprit): string {
-  if (cache === 'tlb' || cache === 'psc') return `cpu${owner}`;
+  if (isOfCpu({ cache })) return `cpu${owner}`;
   return pasid === null ? deviceName(vm, owner) : `${deviceName(vm, owner)} PASID ${pasid}`;
-}
-
-function isPointer({ cache }: Culprit): boolean {
-  return cache === 'walk-cache' || cache === 'psc';
-}
-
-/** Commands are carried out in the order in which they were queued. */
-function commandsOf({ vm }: Session, seen: readonly Seen[], culprit: Culprit): Sent[] {
-  const queues = new Map<number, { seen: Seen; command: CommandFields; done: number }[]>();
-  const all: { seen: Seen; command: CommandFields; done: number }[] = [];
-  for (const each of seen) {
-    if (each.event.type !== 'machine' || each.event.event.type !== 'command') continue;
-    const { iommu, phase, command } = each.event.event;
-    if (command === null) continue;
-    const queue = queues.get(iommu) ?? [];
-    queues.set(iommu, queue);
-    if (phase === 'queued') {
-      const entry = { seen: each, command, done: Infinity };
-      queue.push(entry);
-      all.push(entry);
-    } else {
-      const head = queue.shift();
-      if (head !== undefined) head.done = each.position;
-    }
-  }
-  const wanted = culprit.cache === 'atc' ? 'INVALIDATE_IOTLB_PAGES' : 'INVALIDATE_IOMMU_PAGES';
-  return all
-    .filter(({ command }) => invalidations.has(command.name))
-    .map(({ seen: queued, command, done }) => ({
-      seen: queued,
-      done,
-      name: `${command.name} ${deviceName(vm, command.device)} PASID ${command.pasid}`,
-      isKind: command.name === wanted,
-      isTarget:
-        command.device === culprit.owner && (culprit.pasid === null || command.pasid === culprit.pasid),
-      covers: command.all || meets(command.address, culprit),
-      pointers: command.pde,
-    }));
-}
-
-const invalidations = new Set(['INVALIDATE_IOMMU_PAGES', 'INVALIDATE_IOTLB_PAGES']);
-
-/** Whether an invalidation of one page drops a copy: of a pointer, any page below it does. */
-function meets(address: number, { level, address: at }: Culprit): boolean {
-  const span = Math.max(PAGE_SIZE, entrySpan(level));
-  return alignDown(address, span) === alignDown(at, span);
-}
-
-function flushesOf(seen: readonly Seen[], culprit: Culprit): Sent[] {
-  return seen.flatMap(each => {
-    if (each.event.type !== 'machine') return [];
-    const { event } = each.event;
-    if (event.type === 'cr3') {
-      const isTarget = event.cpu === culprit.owner;
-      const name = `load of CR3 of cpu${event.cpu}`;
-      return [
-        { seen: each, done: each.position, name, isKind: true, isTarget, covers: true, pointers: true },
-      ];
-    }
-    if (event.type !== 'flush-tlb') return [];
-    // INVLPG drops every pointer of the address space.
-    const covers = event.address === null || isPointer(culprit) || meets(event.address, culprit);
-    const name = event.address === null ? `flush of cpu${event.cpu}` : `INVLPG on cpu${event.cpu}`;
-    const isTarget = event.cpu === culprit.owner;
-    return [{ seen: each, done: each.position, name, isKind: true, isTarget, covers, pointers: true }];
-  });
 }

@@ -24,6 +24,12 @@ export type MomentKind =
   | 'root'
   /** A variable got the value that was found wrong. */
   | 'written'
+  /** A page was copied, compared, written out, or came to be shared. */
+  | 'copied'
+  /** A store that is lost, or that was read. */
+  | 'stored'
+  /** A value was read from memory. */
+  | 'read'
   /** An access was in flight from here. */
   | 'began'
   /** The violation itself. */

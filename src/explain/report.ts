@@ -58,10 +58,13 @@ function headOf(session: Session, finding: Finding, told: Why): string[] {
 const causeTexts: Readonly<Record<MissKind, string>> = {
   'wrong range': 'the invalidation was for other addresses',
   'wrong target': 'the invalidation was for another PASID, device or CPU',
-  'before the clear': 'the invalidation came before the entry was cleared',
+  'before the clear': 'the invalidation came before the entry was changed',
   'not awaited': 'the invalidation was not waited for',
+  'wrong order': 'the TLB of the device was invalidated before that of the IOMMU',
   'device TLB not covered': 'the TLB of the device was not invalidated',
+  'IOTLB not covered': 'the caches of the IOMMU were not invalidated',
   'page-table pointers not covered': 'the invalidation did not cover pointers to page tables',
+  'nobody registered': 'no subscriber was registered to be told',
   'never sent': 'no invalidation was sent',
 };
 

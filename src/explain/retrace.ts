@@ -35,9 +35,9 @@ export interface Seen {
   readonly since: number;
 }
 
-/** A thread begins to run where it may not sleep. */
+/** A thread begins to run where it may not sleep, or ends what it has begun. */
 export interface SectionEvent {
-  readonly type: 'section';
+  readonly type: 'section' | 'section-end';
   readonly why: 'lock' | 'preemption' | 'interrupts';
 }
 
@@ -197,17 +197,22 @@ class Tracer {
     const now = { atomic: vm.words.get(base + THREAD.atomic), irqOff: vm.words.get(base + THREAD.irqOff) };
     const before = this.sections.get(thread) ?? { atomic: 0, irqOff: 0 };
     this.sections.set(thread, now);
-    if (now.atomic <= before.atomic && now.irqOff <= before.irqOff) return;
-    const isLock = this.seen.slice(-8).some(each => each.position === position && each.event.type === 'lock');
-    const add = (why: SectionEvent['why']): void => {
+    if (now.atomic === before.atomic && now.irqOff === before.irqOff) return;
+    const isLock = this.seen.slice(-8).some(each => each.position === position && isLockEvent(each));
+    const add = (type: SectionEvent['type'], why: SectionEvent['why']): void => {
       const { call, since } = this.standing.get(thread) ?? { call: null, since: position };
       const pc = this.standing.get(thread)?.pc ?? 0;
       const span = call?.fn.code[pc]?.span ?? null;
-      this.seen.push({ position, thread, event: { type: 'section', why }, span, call, since });
+      this.seen.push({ position, thread, event: { type, why }, span, call, since });
     };
-    if (now.atomic > before.atomic) add(isLock ? 'lock' : 'preemption');
-    if (now.irqOff > before.irqOff) add('interrupts');
+    const typeOf = (isMore: boolean) => (isMore ? 'section' : 'section-end');
+    if (now.atomic !== before.atomic) add(typeOf(now.atomic > before.atomic), isLock ? 'lock' : 'preemption');
+    if (now.irqOff !== before.irqOff) add(typeOf(now.irqOff > before.irqOff), 'interrupts');
   }
+}
+
+function isLockEvent({ event }: Seen): boolean {
+  return event.type === 'lock' || event.type === 'unlock';
 }
 
 /** The last step a thread made before a position; 0 if it had made none. */

@@ -6,6 +6,7 @@ import { alignDown, entrySpan, PAGE_SIZE } from '../base/address';
 import type { FunctionCode } from '../language/program';
 import { pteFrame, pteHuge, ptePresent, pteWrite } from '../machine/entry-format';
 import type { CommandFields, MachineEvent } from '../machine/observer';
+import { deviceName } from '../session/names';
 import type { Session } from '../session/session';
 import { addressText } from '../vm/format';
 import { type Activation, operationOf, type Seen } from './retrace';
@@ -96,6 +97,8 @@ function rowOf(session: Session, seen: Seen, subject: Subject | null): Row | nul
       return isTold(seen, subject, 'locked') ? plain(lockCall(event)) : null;
     case 'section':
       return isTold(seen, subject, 'locked') && event.why !== 'lock' ? plain(`${event.why} off`) : null;
+    case 'page':
+      return isTold(seen, subject, 'copied') ? plain(pageText(event)) : null;
     case 'return':
     case 'callback-return': {
       const isShown = isTold(seen, subject, 'callback') && toldTexts(seen, subject).includes('has returned');
@@ -141,6 +144,11 @@ function lockCall({ lock, how }: { readonly lock: string; readonly how: string }
   return `${names[how] ?? how}(${lock})`;
 }
 
+function pageText({ what, frame, other }: Seen['event'] & { readonly type: 'page' }): string {
+  if (what === 'equal') return `compare frames ${frame}, ${other}`;
+  return what === 'copied' ? `copy frame ${frame} -> ${other}` : `write out frame ${frame}`;
+}
+
 function machineRow(
   session: Session,
   seen: Seen,
@@ -154,7 +162,7 @@ function machineRow(
   const isOurFrame = (frame: number) => subject === null || subject.frames.has(frame);
   switch (event.type) {
     case 'store-entry': {
-      const text = storeRow(session, event, place);
+      const text = storeRow(session, event, place) ?? (isOurs ? mapRow(session, event, place) : null);
       return text === null ? null : { ...base, text: text.text, merge: text.merge };
     }
     case 'free-frame': {
@@ -243,6 +251,17 @@ function storeRow(
   return isLowered ? { text: null, merge: { verb: `wrprotect ${name}`, ...range } } : null;
 }
 
+/** An entry that was empty gets a page: told only where the story names it. */
+function mapRow(
+  { vm }: Session,
+  { value }: MachineEvent & { readonly type: 'store-entry' },
+  place: { readonly address: number; readonly level: number } | null,
+): Pick<Row, 'text' | 'merge'> | null {
+  if (place === null || !ptePresent(value) || (place.level > 1 && !pteHuge(value))) return null;
+  const name = entryNames[place.level] ?? 'entry';
+  return { text: `set ${name} of ${addressText(vm, place.address)}: frame ${pteFrame(value)}`, merge: null };
+}
+
 /** Of a large span, the first mapping in it. */
 function firstMapped({ program }: Session, address: number, level: number): number {
   const end = address + entrySpan(level);
@@ -284,9 +303,15 @@ function commandRow(
   return { ...base, text: flushText(session, command), owner: { kind: 'device', index: command.device } };
 }
 
-function flushText({ vm }: Session, { name, all, address, pde }: CommandFields): string {
+/** The PASID is told where it is not the only one that the device uses. */
+function flushText(
+  { vm, program }: Session,
+  { name, all, address, pde, device, pasid }: CommandFields,
+): string {
   const cache = name === 'INVALIDATE_IOTLB_PAGES' ? 'ATC' : pde ? 'IOTLB+PDE' : 'IOTLB';
-  return `flush ${cache}${all ? '' : ` ${addressText(vm, address)}`}`;
+  const runs = program.scenario.devices.filter(run => run.device === deviceName(vm, device));
+  const isOnly = runs.every(run => run.pasid === pasid);
+  return `flush ${cache}${isOnly ? '' : ` PASID ${pasid}`}${all ? '' : ` ${addressText(vm, address)}`}`;
 }
 
 /** The text of a row. */

@@ -1,7 +1,7 @@
 /** Why a subscriber was told too little, too early or too often. */
 import { addressBelow, alignDown, entrySpan } from '../base/address';
 import { pteFrame, pteHuge, ptePresent } from '../machine/entry-format';
-import { deviceName, rangeText, threadName } from '../session/names';
+import { rangeText } from '../session/names';
 import { subscriberOf } from '../session/notifier';
 import type { Session } from '../session/session';
 import { addressText } from '../vm/format';
@@ -31,7 +31,7 @@ export function missedRange(about: Case): Story {
   const gone = isTable
     ? `made stale: the pointer to the table of ${what}, frame ${frame}, was cleared`
     : `made stale: the entry of ${what} -> frame ${frame} was cleared or replaced`;
-  const moments: Moment[] = [momentOf(session, 'stale', gone, store)];
+  const moments: Moment[] = [momentOf(session, 'stale', gone, store), ...uncalled(about, opened, driver)];
   const calls = callsOf(session, seen, driver).filter(({ seen: call }) => isOfOperation(call, store));
   const judged = calls.map(call => ({ call, reason: reasonOf(session, call, opened) }));
   for (const { call, reason } of judged)
@@ -52,13 +52,46 @@ export function missedRange(about: Case): Story {
   return { moments, cause };
 }
 
-/** The callbacks about ranges and pages that the operation called which stored an entry. */
-export function callbackMoments({ session, seen }: Case, store: Seen): Moment[] {
+/** What the kernel called since the store, and the driver does not have. */
+function uncalled({ session, seen }: Case, { store }: Opened, driver: string): Moment[] {
+  const notifier = session.program.notifiers.find(each => each.driver === driver);
+  const dispatches = ['invalidate_page', 'invalidate_range'];
+  return dispatches.flatMap(callback => {
+    if (notifier === undefined || notifier.callbacks[callback] !== undefined) return [];
+    const call = seen.find(
+      ({ event, position, call: own }) =>
+        event.type === 'call' &&
+        event.fn.name === `__mmu_notifier_${callback}` &&
+        position > store.position &&
+        operationOf(own) === operationOf(store.call),
+    );
+    if (call === undefined) return [];
+    const text = `not told: the kernel called ${callback} here, and ${driver} has none`;
+    return [momentOf(session, 'callback', text, call)];
+  });
+}
+
+/**
+ * The callbacks about ranges and pages, and release, that the operation called which stored an entry: of
+ * those who answer for a device, or do not say for what they answer.
+ */
+export function callbackMoments(
+  { session, seen }: Case,
+  store: Seen,
+  { owner, pasid }: { readonly owner: number; readonly pasid: number | null },
+): Moment[] {
   const operation = operationOf(store.call);
+  const { subscribers } = session.vm.monitors;
+  const isTheirs = (subscriber: number): boolean => {
+    const bindings = subscribers.bindingsOf(subscriber);
+    if (bindings.length === 0) return true;
+    return bindings.some(each => each.device === owner && (pasid === null || each.pasid === pasid));
+  };
   return seen.flatMap(each => {
     const { event, call } = each;
     if (event.type !== 'callback' || operationOf(call) !== operation) return [];
-    if (!event.callback.startsWith('invalidate_')) return [];
+    if (!event.callback.startsWith('invalidate_') && event.callback !== 'release') return [];
+    if (!isTheirs(event.subscriber)) return [];
     const { driver, callback, start, end } = event;
     const text = callText(session, driver, { seen: each, callback, start, end, returned: Infinity });
     return [momentOf(session, 'callback', text, each)];
@@ -217,33 +250,4 @@ export function unbalanced({ session, seen, finding }: Case): Story {
     return momentOf(session, 'callback', text, each);
   });
   return { moments };
-}
-
-/** walk-after-release: the release, whoever set the root again, and the root that is still there. */
-export function walkAfterRelease({ session, seen, finding }: Case): Story {
-  const walk = seen.findLast(
-    ({ event, position }) =>
-      position === finding.position && event.type === 'machine' && event.event.type === 'walk',
-  );
-  const device =
-    walk?.event.type === 'machine' && walk.event.event.type === 'walk' ? walk.event.event.by.index : null;
-  const released = ['mmu_notifier_unregister', '__mmu_notifier_release'];
-  const moments = seen.flatMap(each => {
-    const { event } = each;
-    if (event.type === 'callback-return' && event.callback === 'release')
-      return [momentOf(session, 'callback', `released: ${event.driver}.release has returned`, each)];
-    if (event.type === 'return' && released.includes(event.fn.name))
-      return [momentOf(session, 'callback', `released: ${event.fn.name} has returned`, each)];
-    if (event.type !== 'machine' || event.event.type !== 'gcr3' || event.event.device !== device) return [];
-    const { pasid, root } = event.event;
-    const name = `${deviceName(session.vm, event.event.device)} PASID ${pasid}`;
-    const text = root === null ? `root: taken from ${name}` : `root: frame ${root} given to ${name}`;
-    return [momentOf(session, 'root', text, each)];
-  });
-  const isLeft = !moments.some(({ kind, text }) => kind === 'root' && text.startsWith('root: taken'));
-  const last = moments.at(-1);
-  if (!isLeft || last === undefined || device === null) return { moments };
-  const by = threadName(session.vm, finding.violation.thread);
-  const text = `root: nobody has taken the root from ${deviceName(session.vm, device)}, so ${by} walks on`;
-  return { moments: [...moments, { ...last, kind: 'root', text }] };
 }

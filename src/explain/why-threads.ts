@@ -1,9 +1,4 @@
-/** Why threads wait for one another, sleep where they may not, or find a variable as they should not. */
-import { isPlace } from '../language/accesses';
-import type { Expr, Instruction, Place } from '../language/program';
-import { instructionOf, placeOf } from '../session/place';
-import type { Session } from '../session/session';
-import type { Frame } from '../vm/types';
+/** Why threads wait for one another, sleep where they may not, or take locks in both orders. */
 import { type Moment, momentOf } from './moments';
 import type { Seen } from './retrace';
 import type { Case, Story } from './why';
@@ -41,42 +36,37 @@ function lockedBefore({ session, seen, finding }: Case): Moment[] {
 }
 
 /** The locks that are held at the end, as they were taken. */
-function heldLocks(seen: readonly Seen[]): Seen[] {
+export function heldLocks(seen: readonly Seen[]): Seen[] {
   const held: Seen[] = [];
   for (const each of seen) {
-    const { event, thread } = each;
+    const { event } = each;
     if (event.type === 'lock') held.push(each);
-    if (event.type !== 'unlock') continue;
-    const at = held.findLastIndex(
-      ({ event: taken, thread: by }) => taken.type === 'lock' && taken.lock === event.lock && by === thread,
-    );
-    if (at >= 0) held.splice(at, 1);
+    if (event.type === 'unlock') drop(held, each, event.lock);
   }
   return held;
 }
 
-function lockText({ event }: Seen): string {
+function drop(held: Seen[], { thread }: Seen, lock: string): void {
+  const at = held.findLastIndex(
+    ({ event: taken, thread: by }) => taken.type === 'lock' && taken.lock === lock && by === thread,
+  );
+  if (at >= 0) held.splice(at, 1);
+}
+
+/** `mm#1.mmap_sem for read`. */
+export function lockText({ event }: Seen): string {
   if (event.type !== 'lock') return '';
   return event.how === 'read' || event.how === 'write' ? `${event.lock} for ${event.how}` : event.lock;
 }
 
-/** sleep-in-atomic: where the thread entered the section in which it may not sleep. */
+/** sleep-in-atomic: the sections in which the thread may not sleep and still is, outermost first. */
 export function sleepInAtomic({ session, seen, finding }: Case): Story {
   const { thread } = finding.violation;
   const own = seen.filter(each => each.thread === thread && each.position <= finding.position);
-  const section = own.findLast(({ event }) => event.type === 'section');
-  if (section?.event.type !== 'section') return { moments: [] };
-  const lock = own.findLast(({ event, position }) => event.type === 'lock' && position === section.position);
-  const { why } = section.event;
-  const texts = {
-    lock: lock === undefined ? 'a spinlock was taken' : `${lockText(lock)} was taken`,
-    preemption: 'preemption was turned off',
-    interrupts: 'interrupts were turned off',
-  };
-  const moments = [momentOf(session, 'locked', `atomic since: ${texts[why]}`, section)];
-  const callback = own.findLast(
-    ({ event, position }) => event.type === 'callback' && position > section.position,
-  );
+  const open = openSections(own);
+  const moments = open.map(each => momentOf(session, 'locked', sectionText(each), each));
+  const first = open[0]?.position ?? finding.position;
+  const callback = own.findLast(({ event, position }) => event.type === 'callback' && position > first);
   if (callback?.event.type === 'callback') {
     const { driver, callback: name } = callback.event;
     moments.push(momentOf(session, 'callback', `called: ${driver}.${name}`, callback));
@@ -84,168 +74,97 @@ export function sleepInAtomic({ session, seen, finding }: Case): Story {
   return { moments };
 }
 
-/** data-race, assertion: who last wrote the variables that the statement reads, and under which locks. */
-export function dataOf(about: Case): Story {
-  const { session, finding } = about;
-  const { violation, position } = finding;
-  if (position === 0) return { moments: [] };
-  session.goTo(position - 1);
-  const variables = variablesOf(session, violation.thread);
-  session.goTo(position);
-  if (variables.length === 0) return { moments: [] };
-  return { moments: lastWrites(about, variables) };
+/** Spinlocks that are held, and where preemption or interrupts were turned off and not on again. */
+function openSections(own: readonly Seen[]): Seen[] {
+  const open: Seen[] = [];
+  const close = (isIt: (each: Seen) => boolean): void => {
+    const at = open.findLastIndex(isIt);
+    if (at >= 0) open.splice(at, 1);
+  };
+  for (const each of own) {
+    const { event } = each;
+    if (event.type === 'lock' && event.how === 'spin') open.push(each);
+    if (event.type === 'unlock' && event.how === 'spin')
+      close(({ event: taken }) => taken.type === 'lock' && taken.lock === event.lock);
+    if (event.type === 'section' && event.why !== 'lock') open.push(each);
+    if (event.type === 'section-end' && event.why !== 'lock')
+      close(({ event: begun }) => begun.type === 'section' && begun.why === event.why);
+  }
+  return open;
 }
 
-/** A shared variable, by its word of state. */
-interface Variable {
-  readonly name: string;
-  readonly index: number;
+function sectionText({ event }: Seen): string {
+  if (event.type === 'lock') return `atomic since: ${event.lock} was taken`;
+  const isPreemption = event.type === 'section' && event.why === 'preemption';
+  return `atomic since: ${isPreemption ? 'preemption was' : 'interrupts were'} turned off`;
 }
 
-/** A step about to be made: by whom, and where in the code. */
-interface Standing {
-  readonly thread: number;
-  readonly span: Seen['span'];
-  readonly key: string | undefined;
-}
-
-/** The last change of each variable before the violation, with the locks its thread held. */
-function lastWrites({ session, seen, finding }: Case, variables: readonly Variable[]): Moment[] {
-  const { vm } = session;
-  const values = new Map<number, number>();
-  const changed = new Map<number, Standing & { readonly position: number }>();
-  let made: Standing | null = null;
-  session.retrace(
-    () => {},
-    () => {
-      const { position } = session;
-      for (const { index } of variables) {
-        const value = vm.words.get(index);
-        const isNew = made !== null && position < finding.position && values.get(index) !== value;
-        if (made !== null && isNew) changed.set(index, { ...made, position });
-        values.set(index, value);
-      }
-      const thread = session.steps[position]?.thread;
-      const place = thread === undefined ? null : placeOf(vm, thread);
-      made = thread === undefined ? null : { thread, span: place?.span ?? null, key: place?.fn.key };
-    },
-  );
-  return variables.flatMap(({ name, index }) => {
-    const change = changed.get(index);
-    if (change === undefined) return [];
-    const { thread, position, span } = change;
-    const locks = heldLocks(seen.filter(each => each.position <= position)).filter(
-      by => by.thread === thread,
+/** lock-order: where the two classes were taken in the one order, and where in the other. */
+export function lockOrder({ session, seen, finding }: Case): Story {
+  const { message, thread, span } = finding.violation;
+  const [, second = '', first = ''] = /^(\S+) is taken while (\S+) is held/.exec(message) ?? [];
+  const [, twice = ''] = /^a second lock (\S+) is taken/.exec(message) ?? [];
+  const upTo = seen.filter(({ position }) => position <= finding.position);
+  const now = upTo.findLast(each => each.thread === thread && each.event.type === 'lock');
+  const chains = chainsOf(upTo);
+  if (twice !== '') {
+    const chain = chains.findLast(
+      ({ before, after }) => classOf(before) === twice && classOf(after) === twice,
     );
-    const under = locks.length === 0 ? 'without a lock' : `under ${locks.map(lockText).join(', ')}`;
-    const call = callAt(seen, change);
-    const event = { type: 'section', why: 'lock' } as const;
-    const at: Seen = { position, thread, event, span, call, since: position };
-    return [momentOf(session, 'written', `written: ${name}, ${under}`, at)];
-  });
-}
-
-/** The call a thread was in, from what it did before. */
-function callAt(
-  seen: readonly Seen[],
-  { thread, position, key }: Standing & { readonly position: number },
-): Seen['call'] {
-  const isIn = (each: Seen) => each.thread === thread && each.call?.fn.key === key;
-  const before = seen.findLast(each => each.position <= position && isIn(each));
-  return (before ?? seen.find(isIn))?.call ?? null;
-}
-
-/** The shared variables that the statement of a thread reads or writes. */
-function variablesOf(session: Session, thread: number): Variable[] {
-  const { vm } = session;
-  const place = placeOf(vm, thread);
-  const frame = vm.frames(thread).find(({ fn }) => fn !== null) ?? null;
-  const instruction = place === null ? undefined : instructionOf(place);
-  if (instruction === undefined) return [];
-  const found = new Map<number, Variable>();
-  for (const each of expressionsOf(instruction).flatMap(expr => placesIn(expr))) {
-    const variable = variableOf(session, each, thread, frame);
-    if (variable !== null) found.set(variable.index, variable);
+    return {
+      moments:
+        chain === undefined
+          ? []
+          : [momentOf(session, 'locked', `took ${lockText(chain.before)}`, chain.before)],
+    };
   }
-  return [...found.values()];
+  const isIn = (a: string, b: string) => (each: Chain) =>
+    classOf(each.before) === a && classOf(each.after) === b;
+  const here = chains.findLast(each => isIn(first, second)(each) && (span === null || each.after === now));
+  const other = chains.find(each => isIn(second, first)(each) && each !== here);
+  const told = (chain: Chain | undefined, which: string): Moment[] =>
+    chain === undefined
+      ? []
+      : [
+          momentOf(session, 'locked', `${which}: took ${lockText(chain.before)}`, chain.before),
+          momentOf(
+            session,
+            'locked',
+            `${which}: took ${lockText(chain.after)} while holding it`,
+            chain.after,
+          ),
+        ];
+  return { moments: [...told(other, 'one order'), ...told(here, 'other order')] };
 }
 
-function variableOf(session: Session, place: Place, thread: number, frame: Frame | null): Variable | null {
-  const { vm } = session;
-  if (place.op === 'global') {
-    const index = vm.layout.globals.get(place.name);
-    return index === undefined ? null : { name: place.name, index };
+/** A lock that was taken while another one was held by the same thread. */
+interface Chain {
+  readonly before: Seen;
+  readonly after: Seen;
+}
+
+/** Every such pair, in the order of the second. What was tried, or is nested, is ordered after nothing. */
+function chainsOf(seen: readonly Seen[]): Chain[] {
+  const held: Seen[] = [];
+  const chains: Chain[] = [];
+  for (const each of seen) {
+    const { event, thread } = each;
+    if (event.type === 'lock' && event.how !== 'srcu') {
+      if (isOrdered(each))
+        for (const before of held) if (before.thread === thread) chains.push({ before, after: each });
+      held.push(each);
+    }
+    if (event.type === 'unlock') drop(held, each, event.lock);
   }
-  if (place.op !== 'field') return null;
-  const where = vm.layout.structs.get(place.struct);
-  const field = where?.struct.fields.find(({ name }) => name === place.field);
-  const object = vm.read(place.object, thread, frame);
-  if (where === undefined || field === undefined || object < 1 || object > where.count) return null;
-  const index = where.base + (object - 1) * where.struct.words + field.offset;
-  return { name: `${place.struct}#${object}.${place.field}`, index };
+  return chains;
 }
 
-function expressionsOf(instruction: Instruction): Expr[] {
-  switch (instruction.op) {
-    case 'set':
-      return [instruction.target, instruction.value];
-    case 'branch':
-    case 'wait':
-    case 'assert':
-      return [instruction.condition];
-    case 'call':
-    case 'builtin':
-      return [...instruction.args, ...(instruction.result === null ? [] : [instruction.result])];
-    case 'callback':
-      return [instruction.ops, ...instruction.args];
-    case 'return':
-      return instruction.value === null ? [] : [instruction.value];
-    case 'select':
-      return instruction.arms.map(({ condition }) => condition);
-    case 'choose':
-      return [instruction.target, instruction.from, instruction.to];
-    case 'each_entry':
-      return [instruction.table, instruction.to];
-    case 'each_item':
-      return [instruction.list];
-    case 'each_cpu':
-      return [instruction.mask];
-    case 'either':
-    case 'skip':
-      return [];
-  }
+function isOrdered({ call, span }: Seen): boolean {
+  const taking = call?.fn.code.find(instruction => instruction.op === 'builtin' && instruction.span === span);
+  return taking?.op !== 'builtin' || !/trylock|nested/.test(taking.name);
 }
 
-/** The variables in an expression, those that lead to others first. */
-function placesIn(expr: Expr): Place[] {
-  const own = isPlace(expr) ? [expr] : [];
-  return [...partsOf(expr).flatMap(placesIn), ...own];
-}
-
-function partsOf(expr: Expr): readonly Expr[] {
-  switch (expr.op) {
-    case 'const':
-    case 'local':
-    case 'global':
-    case 'new':
-    case 'function':
-      return [];
-    case 'field':
-      return [expr.object];
-    case 'element':
-      return [expr.array, expr.index];
-    case 'not':
-    case 'negate':
-      return [expr.value];
-    case 'binary':
-    case 'and':
-    case 'or':
-      return [expr.left, expr.right];
-    case 'if':
-      return [expr.condition, expr.then, expr.otherwise];
-    case 'builtin':
-      return expr.args;
-    case 'implements':
-      return [expr.ops];
-  }
+/** `page.ptl` for `page#5.ptl`: all locks that one declaration makes. */
+function classOf({ event }: Seen): string {
+  return event.type === 'lock' ? event.lock.replace(/#\d+|\[\d+\]/g, '') : '';
 }

@@ -9,9 +9,12 @@ import type { Session } from '../session/session';
 import type { MissKind } from './invalidations';
 import { type Moment, momentLine, momentOf } from './moments';
 import { retrace, type Seen } from './retrace';
+import { countsOf, dataOf } from './why-data';
 import { deviceMoments } from './why-devices';
-import { missedRange, unbalanced, walkAfterRelease } from './why-subscribers';
-import { dataOf, deadlock, sleepInAtomic } from './why-threads';
+import { cowIsolation, lostDirty, lostWrite } from './why-pages';
+import { walkAfterRelease } from './why-release';
+import { missedRange, unbalanced } from './why-subscribers';
+import { deadlock, lockOrder, sleepInAtomic } from './why-threads';
 import { translation } from './why-translation';
 
 /** The story of a violation. Plain data. */
@@ -89,10 +92,19 @@ function storyOf(about: Case, property: string): Story {
       return deadlock(about);
     case 'sleep-in-atomic':
       return sleepInAtomic(about);
+    case 'lock-order':
+      return lockOrder(about);
+    case 'lost-write':
+      return lostWrite(about);
+    case 'lost-dirty':
+      return lostDirty(about);
+    case 'cow-isolation':
+      return cowIsolation(about);
     case 'data-race':
     case 'assertion':
-    case 'refcount':
       return dataOf(about);
+    case 'refcount':
+      return countsOf(about);
     case 'page-response':
     case 'device-failure':
       return deviceMoments(about);

@@ -2,7 +2,7 @@
 import type { Span } from '../base/span';
 import type { CacheKind } from '../machine/observer';
 import { addressText } from '../vm/format';
-import { mmOfThread } from '../vm/monitors/address-spaces';
+import { processOf } from '../vm/monitors/address-spaces';
 import type { Vm } from '../vm/vm';
 
 /** `A + 1 page .. A + 4 pages`; the end is exclusive. */
@@ -45,17 +45,6 @@ export function threadName(vm: Vm, thread: number): string {
 export function placeText({ file, line }: Pick<Span, 'file' | 'line'>): string {
   const isAbsolute = /^([a-zA-Z]:)?[\\/]/.test(file);
   return `${isAbsolute ? file.replace(/^.*[\\/]/, '') : file}:${line}`;
-}
-
-/** Name of the process whose address space an `mm` object is; null for those of no process. */
-export function processOf(vm: Vm, mm: number): string | null {
-  const names = vm.program.scenario.processes.map(({ name }) => name);
-  const global = (name: string) => vm.layout.globals.get(`process.${name}`) ?? -1;
-  const declared = names.find(name => global(name) >= 0 && vm.words.get(global(name)) === mm);
-  if (declared !== undefined) return declared;
-  const { tasks } = vm.program.scenario;
-  const forked = tasks.findIndex((task, index) => task.parent !== null && mmOfThread(vm, index) === mm);
-  return tasks[forked]?.process ?? null;
 }
 
 /** `P (mm#2)`, `init_mm (mm#1)` for the kernel's own, or `mm#3` for an address space of no process. */

@@ -292,7 +292,7 @@ export class Session {
   }
 
   private record(thread: number, event: VmEvent): void {
-    if (event.type === 'lock' || event.type === 'unlock' || event.type === 'return') return;
+    if (unkept.has(event.type)) return;
     if (event.type === 'violation' && !this.watched.has(event.violation.property)) return;
     const place = placeOf(this.vm, this.causeOf(thread));
     this.history.events.push({
@@ -338,6 +338,9 @@ export class Session {
     return this.history.steps[this.position - 1]?.thread ?? 0;
   }
 }
+
+/** What only explanations ask for: they make the path once more to hear it. */
+const unkept: ReadonlySet<VmEvent['type']> = new Set(['lock', 'unlock', 'return', 'page']);
 
 function showsStack(event: VmEvent): boolean {
   if (event.type === 'callback' || event.type === 'call') return true;

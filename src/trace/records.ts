@@ -180,6 +180,7 @@ function recordOf(vm: Vm, happening: Happening, subscribers: number[], pages: Pa
       return machineRecord(vm, event.event, happening, head, pages);
     case 'lock':
     case 'unlock':
+    case 'page':
     case 'return':
       return null;
   }

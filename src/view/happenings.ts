@@ -109,6 +109,7 @@ function words(session: Session, { event, fn, thread }: Recorded): Words | null 
       );
     case 'lock':
     case 'unlock':
+    case 'page':
     case 'return':
       return null;
   }

@@ -18,6 +18,9 @@ const icons: Readonly<Record<MomentKind, string>> = {
   request: 'mail',
   root: 'references',
   written: 'edit',
+  copied: 'copy',
+  stored: 'edit',
+  read: 'eye',
   began: 'play',
   found: 'bug',
 };

@@ -221,12 +221,14 @@ export function heldSpinlocks(vm: Vm, thread: number): string[] {
       field => field.type.kind === 'spinlock' || field.type.kind === 'array',
     );
     if (locks.length === 0) continue;
+    // A page is named by its frame, as in the name of a lock.
+    const first = struct.name === 'page' ? 0 : 1;
     for (let object = 0; object < count; object++)
       for (const field of locks)
         look(
           field.type,
           base + object * struct.words + field.offset,
-          `${struct.name}#${object + 1}.${field.name}`,
+          `${struct.name}#${object + first}.${field.name}`,
         );
   }
   return held;

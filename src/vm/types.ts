@@ -93,6 +93,17 @@ export type VmEvent =
   | { readonly type: 'interrupt'; readonly thread: number; readonly cpu: number; readonly fn: FunctionCode }
   | { readonly type: 'subscribed' | 'unsubscribed'; readonly thread: number; readonly subscriber: number }
   | { readonly type: 'sigsegv'; readonly thread: number; readonly address: number }
+  /**
+   * What properties remember of pages: `frame` was copied to `other`, or found equal to it; it was written
+   * out, or nobody wants its contents any more.
+   */
+  | {
+      readonly type: 'page';
+      readonly thread: number;
+      readonly what: 'copied' | 'equal' | 'written-out' | 'discarded';
+      readonly frame: number;
+      readonly other: number | null;
+    }
   /** The operation that is held against a recording begins or has ended. */
   | { readonly type: 'mark'; readonly thread: number; readonly name: 'op_begin' | 'op_end' }
   | { readonly type: 'violation'; readonly violation: Violation };

@@ -1,45 +1,17 @@
 /** Why: the moments of every kind of violation, and each reason why an invalidation did not prevent one. */
 import { describe, expect, test } from 'vitest';
-import type { Moment } from '../../src/explain/moments';
-import { type Why, why } from '../../src/explain/why';
-import { Session } from '../../src/session/session';
-import { compileToy } from '../vm/toy';
+import type { Why } from '../../src/explain/why';
+import { cpu, process, task, told, two, whyOf } from './told';
 
-const cpu = 'machine { cpus 1  frames 32 }';
-const two = 'machine { cpus 2  frames 32 }';
 const gpu = 'machine { cpus 1  frames 32  iommu amd { device gpu { ats  pri requests 4  refaults 2 } } }';
-const process = 'process P { mmap A, 2 pages, rw, touched }';
 const bound = (driver: string, touched = ', touched'): string =>
   `process P { mmap A, 2 pages, rw${touched} bind gpu, pasid 1, driver ${driver} }`;
-const task = (body: string): string => `task t0 in P on cpu 0 { ${body} }`;
 const unmap = (steps: string): string =>
   `syscall fn unmap(mm: mm, start: addr, len: addr) revokes start .. start + len { ${steps} }`;
 const find = `var t = mm.pgd; var pgd = entry_at(t, start); var p3 = pte_table(*pgd);
   var pud = entry_at(p3, start); var p2 = pte_table(*pud);
   var pmd = entry_at(p2, start); var p1 = pte_table(*pmd); var pte = entry_at(p1, start);
   var page = pte_page(*pte);`;
-
-/** Why the first finding of a property in a run is one. */
-function whyOf(property: string, declarations: string, body: string): Why {
-  const session = new Session(compileToy(declarations, body));
-  const end = session.playToEnd();
-  if (end.kind !== 'rest') throw new Error(JSON.stringify(end));
-  const finding = session.findings().find(({ violation }) => violation.property === property);
-  if (finding === undefined)
-    throw new Error(`found: ${session.findings().map(({ violation }) => violation.message)}`);
-  const now = session.position;
-  const told = why(session, finding);
-  expect(session.position).toBe(now);
-  return told;
-}
-
-/** The moments as text, without what depends on how many steps a function takes. */
-function told({ moments }: Why): string {
-  const lines = moments.map(({ kind, text, thread, fn }: Moment) => {
-    return `${kind} (${thread.split(' ')[0]} in ${fn})\n  ${text.replace(/step \d+/g, 'step N')}`;
-  });
-  return lines.join('\n');
-}
 
 describe('an invalidation that did not take the translation away', () => {
   const clear = 'clear(mm, start, start + len, false, false);';
@@ -111,7 +83,7 @@ describe('an invalidation that did not take the translation away', () => {
     expect(story.cause).toBe('page-table pointers not covered');
     expect(told(story)).toMatchInlineSnapshot(`
       "filled (gpu in gpu)
-        filled: the walk cache of amd took A -> frame 3
+        filled: the walk cache of amd took A -> the table in frame 3
       stale (t0 in unmap)
         made stale: the pointer to the table of A + 1 page, frame 3, was cleared
       invalidation (t0 in unmap)
@@ -342,6 +314,8 @@ describe('locks and data', () => {
     expect(told(whyOf('assertion', 'var x: int 0..3', body))).toMatchInlineSnapshot(`
       "written (t1 in t1)
         written: x, without a lock
+      written (t0 in t0)
+        values: x is 3
       found (t0 in t0)
         found"
     `);

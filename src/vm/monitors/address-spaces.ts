@@ -157,3 +157,14 @@ function fieldIndex(vm: Vm, struct: string, name: string, object: number): numbe
   if (where === undefined || field === undefined || object < 1 || object > where.count) return -1;
   return where.base + (object - 1) * where.struct.words + field.offset;
 }
+
+/** Name of the process whose address space an `mm` object is; null for those of no process. */
+export function processOf(vm: Vm, mm: number): string | null {
+  const names = vm.program.scenario.processes.map(({ name }) => name);
+  const global = (name: string) => vm.layout.globals.get(`process.${name}`) ?? -1;
+  const declared = names.find(name => global(name) >= 0 && vm.words.get(global(name)) === mm);
+  if (declared !== undefined) return declared;
+  const { tasks } = vm.program.scenario;
+  const forked = tasks.findIndex((task, index) => task.parent !== null && mmOfThread(vm, index) === mm);
+  return tasks[forked]?.process ?? null;
+}

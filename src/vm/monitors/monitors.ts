@@ -214,6 +214,7 @@ export class Monitors implements MachineHooks {
   /** A page was copied to another. */
   copied(from: number, to: number): void {
     this.copies.copied(from, to);
+    this.tellPage('copied', from, to);
   }
 
   /** Two pages were found to have the same contents: each is a copy of the other. */
@@ -221,6 +222,7 @@ export class Monitors implements MachineHooks {
     if (!this.live) return;
     this.copies.copied(a, b);
     this.copies.copied(b, a);
+    this.tellPage('equal', a, b);
   }
 
   /** Other contents were put in a page. */
@@ -231,11 +233,13 @@ export class Monitors implements MachineHooks {
   /** The contents of a page were read to be kept. */
   writtenOut(frame: number): void {
     this.writeOuts.writtenOut(frame);
+    this.tellPage('written-out', frame, null);
   }
 
   /** Nobody wants the contents of a page. */
   discarded(frame: number): void {
     this.writeOuts.discarded(frame);
+    this.tellPage('discarded', frame, null);
   }
 
   /** The operation of a thread is over. */
@@ -385,6 +389,14 @@ export class Monitors implements MachineHooks {
       start: named('start') || named('address') ? start : null,
       end: named('end') ? end : null,
     });
+  }
+
+  private tellPage(
+    what: 'copied' | 'equal' | 'written-out' | 'discarded',
+    frame: number,
+    other: number | null,
+  ): void {
+    if (this.vm.isHeard) this.vm.emit({ type: 'page', thread: this.vm.thread, what, frame, other });
   }
 
   private agentName(agent: Agent, pasid: number): string {

@@ -9,7 +9,7 @@ import type { Layout } from '../../base/layout';
 import { addressText } from '../format';
 import { THREAD } from '../layout';
 import type { Vm } from '../vm';
-import { vmaRights } from './address-spaces';
+import { processOf, vmaRights } from './address-spaces';
 import { mappersOf } from './mappers';
 import { Records } from './records';
 
@@ -62,7 +62,7 @@ export class Sharing {
     );
     if (seen === undefined) return;
     const where = `${addressText(vm, address)} in frame ${frame}`;
-    const at = `${addressText(vm, seen.address)} of mm#${seen.mm}`;
+    const at = `${addressText(vm, seen.address)} of ${processOf(vm, seen.mm) ?? `mm#${seen.mm}`}`;
     const text = `a store to ${where}, through a private mapping, changes what is read at ${at}`;
     vm.violate('cow-isolation', text, { address, frame });
   }

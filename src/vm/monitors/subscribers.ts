@@ -152,6 +152,15 @@ export class Subscribers {
       .map(index => ({ subscriber: words.get(index), released: words.get(index + 3) !== 0 }));
   }
 
+  /** What a subscriber has said that it answers for, released or not. */
+  bindingsOf(subscriber: number): { device: number; pasid: number }[] {
+    const { words } = this.vm;
+    return this.bindings
+      .all(words)
+      .filter(index => words.get(index) === subscriber)
+      .map(index => ({ device: words.get(index + 1) - 1, pasid: words.get(index + 2) }));
+  }
+
   /** Whether the subscriber has a binding, so that an IOMMU walks the tables of its mm. */
   isBound(subscriber: number): boolean {
     const { words } = this.vm;
