@@ -120,7 +120,9 @@ class Recorder {
     const { type } = event.event;
     if (type === 'store-entry' || type === 'walk' || type === 'access') this.isTouched = true;
     if (type === 'store-entry') this.look();
-    if (event.event.type === 'free-frame') this.free(event.event.frame, event.thread);
+    if (event.event.type !== 'free-frame') return;
+    if (event.event.isKept) this.watch?.forget(event.event.frame);
+    else this.free(event.event.frame, event.thread);
   }
 
   /** A step was made: the entries it touched are looked at. */

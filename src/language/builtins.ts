@@ -454,6 +454,13 @@ export const builtins = {
     access: 'atomic',
     doc: 'Returns 2^order frames in a row to the allocator, as free_page does with one.',
   },
+  recycle_pages: {
+    params: ['page', 'int'],
+    names: ['page', 'order'],
+    result: null,
+    access: 'atomic',
+    doc: 'Ends the life of 2^order pages in a row as free_pages does, but the kernel keeps them, zeroed.',
+  },
   subpage: {
     params: ['page', 'int'],
     names: ['page', 'index'],

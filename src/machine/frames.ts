@@ -104,6 +104,18 @@ export class Frames {
     return true;
   }
 
+  /**
+   * Ends the life of a data frame and begins the next, without giving it back: zeroed, and the entries that
+   * still refer to it are marked. False if it is none.
+   */
+  recycle(frame: number): boolean {
+    if (this.state(frame) !== DATA) return false;
+    this.clear(frame, false);
+    this.markEntries(frame);
+    this.wires.sink?.({ type: 'free-frame', frame, level: 0, isKept: true });
+    return true;
+  }
+
   /** A word of any frame: data, entry, or poison. */
   read(frame: number, slot: number): number {
     if (!this.exists(frame)) return POISON;

@@ -169,9 +169,18 @@ export class Machine {
   /** Returns a frame to the allocator and marks every copy of a translation or pointer to it. */
   freeFrame(frame: number): void {
     this.wires.hooks.frameFreeing(frame);
+    if (this.frames.kind(frame) === TABLE) this.wires.searched?.mayHold.tableFreeing(frame);
+    if (this.frames.free(frame)) this.markCopies(frame);
+  }
+
+  /** Does the same with a data frame, but that it stays with who has it, zeroed. */
+  recycleFrame(frame: number): void {
+    this.wires.hooks.frameFreeing(frame);
+    if (this.frames.recycle(frame)) this.markCopies(frame);
+  }
+
+  private markCopies(frame: number): void {
     const mayHold = this.wires.searched?.mayHold;
-    if (this.frames.kind(frame) === TABLE) mayHold?.tableFreeing(frame);
-    if (!this.frames.free(frame)) return;
     mayHold?.entryChanged();
     for (const cpu of this.cpus) cpu.markFrame(frame);
     for (const iommu of this.iommus) iommu.markFrame(frame);

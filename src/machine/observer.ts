@@ -110,7 +110,13 @@ export type MachineEvent =
       readonly value: number;
     }
   /** `level` of a page-table page, 0 for a data page. */
-  | { readonly type: 'alloc-frame' | 'free-frame'; readonly frame: number; readonly level: number }
+  | {
+      readonly type: 'alloc-frame' | 'free-frame';
+      readonly frame: number;
+      readonly level: number;
+      /** The frame stays with who had it, a pool of the kernel's: only its life is over. */
+      readonly isKept?: true;
+    }
   | { readonly type: 'cr3'; readonly cpu: number; readonly root: number }
   | { readonly type: 'flush-tlb'; readonly cpu: number; readonly address: number | null }
   | { readonly type: 'gcr3'; readonly device: number; readonly pasid: number; readonly root: number | null }

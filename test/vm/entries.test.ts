@@ -72,6 +72,9 @@ test('pages in a row, copies, comparisons', () => {
     assert(!same);
     same = memcmp_pages(subpage(copy, 2), subpage(copy, 3));
     assert(same);
+    write_word(copy, 1, 7);
+    recycle_pages(copy, 3);
+    assert(read_word(copy, 1) == 0);
     free_pages(head, 3);
     var again = alloc_pages(3);
     assert(again == head);
@@ -84,6 +87,7 @@ test('what there is not is a finding', () => {
   expect(holds('var x = alloc_pages(19);')).toEqual(['assertion']);
   expect(holds('var x = subpage(p, 64);')).toEqual(['assertion']);
   expect(holds('var x = mk_swap_pte(1048576);')).toEqual(['assertion']);
+  expect(holds('var i = alloc_page(); free_page(i); recycle_pages(i, 0);')).toEqual(['assertion']);
   expect(holds('copy_page(null, p);')).toEqual(['assertion']);
   expect(holds('var i = alloc_page(); free_page(i); free_pages(i, 0);')).toEqual(['assertion']);
 });

@@ -97,6 +97,25 @@ describe('missed-range', () => {
       'missed-range',
     ]);
   });
+  test('the pointer above is cleared, and then the page is freed', () => {
+    const unlink = 'set_entry(pmd, no_pte());';
+    const tell = '__mmu_notifier_invalidate_range(mm, start, start + len);';
+    const scenario = `${bound('ranged')} ${task(one)}`;
+    expect(violated(unmap(`${find} ${unlink} ${free}`), scenario)).toEqual(['missed-range']);
+    expect(violated(unmap(`${find} ${unlink} ${tell} ${free}`), scenario)).toEqual([]);
+  });
+  test('a page is freed that another process maps by the same table', () => {
+    const share = `fn share(mm: mm, start: addr, other: mm) {
+      ${find} var t4 = other.pgd; var t3 = below(t4, start, 3);
+      set_entry(entry_at(t3, start), mk_table_entry(p2));
+    }`;
+    const processes = `${gpu} process P { mmap A, 2 pages, rw, touched }
+      process Q { mmap B at 0x1000000000, 1 page, rw, touched bind gpu, pasid 1, driver ranged }`;
+    const steps = task(`share(P, A, Q); ${one}`);
+    expect(violated(unmap(`${find} ${clear} ${free}`) + share, `${processes} ${steps}`)).toEqual([
+      'missed-range',
+    ]);
+  });
   test('not when invalidate_range covers it in between', () => {
     const tell = '__mmu_notifier_invalidate_range(mm, start, start + len);';
     expect(violated(unmap(`${find} ${clear} ${tell} ${free}`), `${bound('ranged')} ${task(one)}`)).toEqual(

@@ -5,7 +5,7 @@
 import { tableIndex } from '../../base/address';
 import { FRAME_WORDS } from '../../base/words';
 import * as format from '../../machine/entry-format';
-import { FREE } from '../../machine/frames';
+import { DATA, FREE } from '../../machine/frames';
 import type { Vm } from '../vm';
 import { type Action, type BuiltinMaker, isLevel, values } from './maker';
 
@@ -51,6 +51,12 @@ function freePage(vm: Vm, page: number): number {
   const base = fields.base + frame * fields.struct.words;
   for (let index = 0; index < fields.struct.words; index++) vm.words.put(base + index, 0);
   return 0;
+}
+
+function recyclePage(vm: Vm, page: number): void {
+  const frame = page - 1;
+  if (vm.machine.frameKind(frame) === DATA) vm.machine.recycleFrame(frame);
+  else vm.violate('assertion', `recycle_pages: page ${frame} is no data page in use`, { frame });
 }
 
 function entryAt(vm: Vm, table: number, address: number): number {
@@ -135,6 +141,9 @@ export const memoryBuiltins = {
   free_page: checked('free_page', freePage),
   free_pages: checked('free_pages', (vm, page = 0, order = 0) =>
     eachPage(vm, 'free_pages', order, index => freePage(vm, page + index)),
+  ),
+  recycle_pages: checked('recycle_pages', (vm, page = 0, order = 0) =>
+    eachPage(vm, 'recycle_pages', order, index => recyclePage(vm, page + index)),
   ),
   subpage: checked('subpage', (vm, page = 0, index = 0) => {
     const found = page + index;

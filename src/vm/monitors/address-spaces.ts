@@ -84,30 +84,42 @@ function vmasOf(vm: Vm, mm: number): number[] {
   return vmas;
 }
 
-/**
- * Mm, address and level of a page-table slot, by looking for the table from every root; null if it is not
- * linked.
- */
+/** The first of the places of a slot; null if its table is not linked. */
 export function placeOfSlot(vm: Vm, frame: number, slot: number): SlotPlace | null {
+  return placesOfSlot(vm, frame, slot)[0] ?? null;
+}
+
+/**
+ * Mm, address and level of a page-table slot, by looking for the table from every root. A table can be linked
+ * in several address spaces, where huge pages are shared: then the slot has as many places.
+ */
+export function placesOfSlot(vm: Vm, frame: number, slot: number): SlotPlace[] {
+  const level = Math.max(1, vm.machine.tableLevel(frame));
+  const search: Search = { wanted: frame, bases: [], isOver: false };
+  const places: SlotPlace[] = [];
   for (const mm of allMms(vm)) {
     const root = rootOf(vm, mm);
     if (root < 0) continue;
-    const base = findTable(vm, root, vm.machine.config.levels, frame, 0);
-    if (base === null) continue;
-    const level = Math.max(1, vm.machine.tableLevel(frame));
-    return { mm, address: canonical(base + slot * entrySpan(level)), level };
+    findTable(vm, root, { level: vm.machine.config.levels, base: 0, isAlone: true }, search);
+    for (const base of search.bases)
+      places.push({ mm, address: canonical(base + slot * entrySpan(level)), level });
+    search.bases.length = 0;
+    if (search.isOver) break;
   }
-  return null;
+  return places;
 }
 
-/** Present leaves of an mm in a range: page address, frame and entry value of each. */
-export function leavesIn(
-  vm: Vm,
-  mm: number,
-  from: number,
-  to: number,
-): { address: number; frame: number; value: number }[] {
-  const found: { address: number; frame: number; value: number }[] = [];
+/** A present leaf: page address, level, frame and entry value. */
+export interface Leaf {
+  readonly address: number;
+  readonly level: number;
+  readonly frame: number;
+  readonly value: number;
+}
+
+/** Present leaves of an mm in a range. */
+export function leavesIn(vm: Vm, mm: number, from: number, to: number): Leaf[] {
+  const found: Leaf[] = [];
   const visit = (table: number, level: number, base: number): void => {
     const span = entrySpan(level);
     const page = vm.words.framePage(table);
@@ -117,7 +129,7 @@ export function leavesIn(
       const value = vm.machine.readEntry(table, slot);
       if (!ptePresent(value)) continue;
       if (level > 1 && !pteHuge(value)) visit(pteFrame(value), level - 1, base + slot * span);
-      else found.push({ address: base + slot * span, frame: pteFrame(value), value });
+      else found.push({ address: base + slot * span, level, frame: pteFrame(value), value });
     }
   };
   const root = rootOf(vm, mm);
@@ -125,20 +137,39 @@ export function leavesIn(
   return found;
 }
 
-function findTable(vm: Vm, table: number, level: number, wanted: number, base: number): number | null {
-  if (table === wanted) return base;
-  if (level <= 1 || vm.machine.frameKind(table) !== TABLE) return null;
-  const wantedLevel = vm.machine.tableLevel(wanted);
-  if (wantedLevel >= level && wantedLevel !== 0) return null;
+/** A search for a table: where the addresses begin that it translates, and whether there can be no more. */
+interface Search {
+  readonly wanted: number;
+  readonly bases: number[];
+  isOver: boolean;
+}
+
+/** A table that a search came to. It `isAlone` if it, and each table above it, is linked once at most. */
+interface Reached {
+  readonly level: number;
+  readonly base: number;
+  readonly isAlone: boolean;
+}
+
+function findTable(vm: Vm, table: number, { level, base, isAlone }: Reached, search: Search): void {
+  if (table === search.wanted) {
+    search.bases.push(base);
+    search.isOver = isAlone;
+    return;
+  }
+  if (level <= 1 || vm.machine.frameKind(table) !== TABLE) return;
+  const wantedLevel = vm.machine.tableLevel(search.wanted);
+  if (wantedLevel >= level && wantedLevel !== 0) return;
   const page = vm.words.framePage(table);
-  if (page === undefined) return null;
-  for (let slot = 0; slot < FRAME_WORDS; slot++) {
+  if (page === undefined) return;
+  for (let slot = 0; slot < FRAME_WORDS && !search.isOver; slot++) {
     const value = page[slot] ?? 0;
     if (!ptePresent(value) || pteHuge(value)) continue;
-    const found = findTable(vm, pteFrame(value), level - 1, wanted, base + slot * entrySpan(level));
-    if (found !== null) return found;
+    const below = pteFrame(value);
+    const isBelowAlone = isAlone && vm.machine.frames.references(below) <= 1;
+    const reached = { level: level - 1, base: base + slot * entrySpan(level), isAlone: isBelowAlone };
+    findTable(vm, below, reached, search);
   }
-  return null;
 }
 
 /** A two-word field of an object, 0 if there is no such struct or field. */

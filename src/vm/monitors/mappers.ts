@@ -4,7 +4,7 @@ import { FRAME_WORDS } from '../../base/words';
 import { pteFrame, pteHuge, pteMapped } from '../../machine/entry-format';
 import { spans } from '../../machine/frames';
 import type { Vm } from '../vm';
-import { placeOfSlot } from './address-spaces';
+import { placesOfSlot } from './address-spaces';
 
 /** An entry that maps a frame, and where. */
 export interface Mapper {
@@ -39,10 +39,10 @@ export function entriesOf(vm: Vm, frame: number): { table: number; slot: number;
 
 /** The entries of linked tables that map a frame, with whose they are. */
 export function mappersOf(vm: Vm, frame: number): Mapper[] {
-  return entriesOf(vm, frame).flatMap(({ table, slot, value }) => {
-    const place = placeOfSlot(vm, table, slot);
-    if (place === null) return [];
-    const address = place.address + (frame - pteFrame(value)) * PAGE_SIZE;
-    return [{ mm: place.mm, address, value }];
-  });
+  return entriesOf(vm, frame).flatMap(({ table, slot, value }) =>
+    placesOfSlot(vm, table, slot).map(place => {
+      const address = place.address + (frame - pteFrame(value)) * PAGE_SIZE;
+      return { mm: place.mm, address, value };
+    }),
+  );
 }

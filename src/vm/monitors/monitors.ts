@@ -16,7 +16,7 @@ import { addressText } from '../format';
 import { FRAME_HEADER } from '../layout';
 import type { Violation } from '../types';
 import type { Vm } from '../vm';
-import { fieldOf, placeOfSlot } from './address-spaces';
+import { fieldOf, placesOfSlot } from './address-spaces';
 import { LockOrder } from './lock-order';
 import { Obligations } from './obligations';
 import { Operations } from './operations';
@@ -194,12 +194,12 @@ export class Monitors implements MachineHooks {
     const span = pteHuge(value) ? entrySpan(this.vm.machine.tableLevel(frame)) / PAGE_SIZE : 1;
     const isShared = !isSame && this.isMapped(pteFrame(value), span);
     if (this.copies.isQuiet() && !isShared) return;
-    const place = placeOfSlot(this.vm, frame, slot);
-    if (place === null) return;
-    for (let piece = 0; piece < span; piece++) {
-      const first = pteFrame(value) + piece;
-      if (isShared) this.sharing.mapping(place.mm, first);
-      if (!this.copies.isQuiet()) this.copies.mapped(place.mm, place.address + piece * PAGE_SIZE, first);
+    for (const { mm, address } of placesOfSlot(this.vm, frame, slot)) {
+      for (let piece = 0; piece < span; piece++) {
+        const first = pteFrame(value) + piece;
+        if (isShared) this.sharing.mapping(mm, first);
+        if (!this.copies.isQuiet()) this.copies.mapped(mm, address + piece * PAGE_SIZE, first);
+      }
     }
   }
 

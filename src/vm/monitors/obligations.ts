@@ -2,21 +2,18 @@
  * missed-range: what each subscriber must still be told.
  *
  * An obligation is opened when a present leaf is cleared or replaced by another frame (t0), for every
- * subscriber hashed
- * then; and, for subscribers with a binding, when a pointer to a table is cleared. It is closed by a bracket
- * of the
- * subscriber that covers the address and is open at t0 (leaves only), by an invalidate_range or
- * invalidate_page called
- * at or after t0, on its return, or by release or unregister. It is violated if it is open when the frame is
- * freed, or
- * when a present leaf with another frame is stored there.
+ * subscriber hashed then; also when a pointer above it is cleared; and, for subscribers with a binding, for a
+ * pointer itself. It is closed by a bracket of the subscriber that covers the address and is open at t0
+ * (leaves only), by an invalidate_range or invalidate_page called at or after t0, on its return, or by
+ * release or unregister. It is violated if it is open when the frame is freed, or when a present leaf with
+ * another frame is stored there.
  */
 import { addressBelow, entrySpan, fromWords, highWord, lowWord } from '../../base/address';
 import type { Layout } from '../../base/layout';
 import { pteFrame, pteHuge, ptePresent } from '../../machine/entry-format';
 import { addressText } from '../format';
 import type { Vm } from '../vm';
-import { placeOfSlot } from './address-spaces';
+import { leavesIn, placesOfSlot } from './address-spaces';
 import { Records } from './records';
 import type { Subscribers } from './subscribers';
 
@@ -46,11 +43,18 @@ export class Obligations {
     const clears = ptePresent(old) && !same;
     if (!clears && !ptePresent(value)) return;
     if (this.subscribers.of(null).length === 0) return;
-    const place = placeOfSlot(this.vm, frame, slot);
-    if (place === null) return;
-    const leaf = (entry: number): boolean => place.level === 1 || pteHuge(entry);
-    if (clears) this.openFor(place.mm, place.address, place.level, pteFrame(old), !leaf(old));
-    if (ptePresent(value) && leaf(value)) this.judgeStore(place.mm, place.address, pteFrame(value));
+    for (const { mm, address, level } of placesOfSlot(this.vm, frame, slot)) {
+      const leaf = (entry: number): boolean => level === 1 || pteHuge(entry);
+      if (clears) this.openFor(mm, address, level, pteFrame(old), !leaf(old));
+      if (clears && !leaf(old)) this.openBelow(mm, address, level);
+      if (ptePresent(value) && leaf(value)) this.judgeStore(mm, address, pteFrame(value));
+    }
+  }
+
+  /** A pointer goes, and with it the leaves that are still below: those of a table that others use. */
+  private openBelow(mm: number, address: number, level: number): void {
+    for (const leaf of leavesIn(this.vm, mm, address, address + entrySpan(level)))
+      this.openFor(mm, leaf.address, leaf.level, leaf.frame, false);
   }
 
   /** A frame is about to be freed: nobody may still have to be told about it. */
