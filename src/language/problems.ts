@@ -174,8 +174,6 @@ const stepProblems = {
   callInAtomic: (span: Span) => error('MMU063', span, 'an atomic block cannot call functions, only builtins'),
   waitInAtomic: (span: Span) =>
     error('MMU064', span, 'only the first statement of an atomic block may wait or choose'),
-  loopInAtomic: (span: Span) =>
-    error('MMU065', span, "an atomic block cannot contain 'while', expected 'for each'"),
   nestedAtomic: (span: Span) => error('MMU066', span, 'this is in an atomic block already'),
   longInAtomic: (span: Span, name: string) =>
     error('MMU067', span, `'${name}' takes several steps and cannot stand in an atomic block`),

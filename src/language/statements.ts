@@ -167,7 +167,6 @@ function lowerIf(body: Body, node: If): void {
 }
 
 function lowerWhile(body: Body, node: While): void {
-  if (body.isAtomic) body.unit.problems.push(problems.loopInAtomic(spanOf(node)));
   const span = headOf(node, node.condition);
   const head = body.here();
   const condition = lowerGuard(body, node.condition);
