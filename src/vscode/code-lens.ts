@@ -1,4 +1,4 @@
-/** Debug | Run | Explore above each scenario, and what an exploration has left to look at. */
+/** Debug | Run | Explore | Compare above each scenario, and what an exploration has left to look at. */
 import * as vscode from 'vscode';
 import type { ScenarioTarget } from './exploration';
 import type { Explorer } from './explorer';
@@ -29,6 +29,7 @@ function provideCodeLenses(document: vscode.TextDocument, explorer: Explorer): v
       lens('Run', 'shootdown.runScenario'),
       lens('Explore', 'shootdown.exploreScenario'),
       ...(hasCounterexample ? [lens('Debug Counterexample', 'shootdown.debugCounterexample')] : []),
+      lens('Compare', 'shootdown.compare'),
       ...(explored ? [lens('Report', 'shootdown.showReport')] : []),
     ];
   });

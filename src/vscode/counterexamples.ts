@@ -16,14 +16,21 @@ export async function debugCounterexample(
   options: vscode.DebugSessionOptions = {},
 ): Promise<boolean> {
   const { program, scenario } = explored;
+  const saved = { name: scenario, trace: traceOf(explored), storage };
+  return debugTrace(launchConfiguration(program, scenario), saved, options);
+}
+
+/** Debugs a launch along a saved schedule, which is kept under a name of ours. */
+export async function debugTrace(
+  launch: vscode.DebugConfiguration,
+  { name, trace, storage }: { readonly name: string; readonly trace: string; readonly storage: vscode.Uri },
+  options: vscode.DebugSessionOptions = {},
+): Promise<boolean> {
+  const program = String(launch.program);
   const file = createHash('sha256').update(program).digest('hex').slice(0, 16);
-  const trace = vscode.Uri.joinPath(storage, file, traceName(scenario));
-  await vscode.workspace.fs.writeFile(trace, new TextEncoder().encode(traceOf(explored)));
-  const configuration: vscode.DebugConfiguration = {
-    ...launchConfiguration(program, scenario),
-    schedule: 'replay',
-    trace: trace.fsPath,
-  };
+  const uri = vscode.Uri.joinPath(storage, file, traceName(name));
+  await vscode.workspace.fs.writeFile(uri, new TextEncoder().encode(trace));
+  const configuration = { ...launch, schedule: 'replay', trace: uri.fsPath };
   const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(program));
   return vscode.debug.startDebugging(folder, configuration, options);
 }

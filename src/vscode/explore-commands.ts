@@ -27,7 +27,7 @@ export function registerExploreCommands(parts: ExploreParts): vscode.Disposable 
   const { reports } = parts;
   return vscode.Disposable.from(
     registerCommand('shootdown.exploreScenario', async (what: unknown, selected: unknown) => {
-      const targets = await targetsOf(what, selected, parts);
+      const targets = await targetsOf(what, selected, parts, { title: 'Explore Scenario', isSingle: false });
       if (targets.length > 1) await exploreAll(targets, parts);
       else for (const target of targets) await exploreOne(target, parts);
     }),
@@ -62,11 +62,23 @@ function targetOf(what: unknown, { tests }: ExploreParts): ScenarioTarget | unde
   return withoutScenario(editor.document);
 }
 
+/** How a scenario is chosen where several can be meant. */
+interface Choice {
+  readonly title: string;
+  /** Not all of them at once. */
+  readonly isSingle: boolean;
+}
+
 /** The file tree passes files, and all that are selected; of several scenarios the user chooses. */
-async function targetsOf(what: unknown, selected: unknown, parts: ExploreParts): Promise<ScenarioTarget[]> {
+export async function targetsOf(
+  what: unknown,
+  selected: unknown,
+  parts: ExploreParts,
+  choice: Choice,
+): Promise<ScenarioTarget[]> {
   if (what instanceof vscode.Uri && Array.isArray(selected)) {
     const files = selected.filter(each => each instanceof vscode.Uri);
-    return choose((await Promise.all(files.map(scenariosOf))).flat());
+    return choose((await Promise.all(files.map(scenariosOf))).flat(), choice);
   }
   const target = targetOf(what, parts);
   return target ? [target] : [];
@@ -80,11 +92,11 @@ async function scenariosOf(uri: vscode.Uri): Promise<ScenarioTarget[]> {
   return targets;
 }
 
-async function choose(targets: ScenarioTarget[]): Promise<ScenarioTarget[]> {
+async function choose(targets: ScenarioTarget[], { title, isSingle }: Choice): Promise<ScenarioTarget[]> {
   if (targets.length < 2) return targets;
   const all = { label: `All ${targets.length} scenarios`, targets };
   const each = targets.map(target => ({ label: target.scenario, targets: [target] }));
-  const item = await vscode.window.showQuickPick([all, ...each], { title: 'Explore Scenario' });
+  const item = await vscode.window.showQuickPick(isSingle ? each : [all, ...each], { title });
   return item?.targets ?? [];
 }
 
@@ -171,7 +183,7 @@ function tellParts(
 }
 
 /** A notification with a Cancel button. */
-async function withProgress<Result>(
+export async function withProgress<Result>(
   title: string,
   work: (report: (message: string) => void, token: vscode.CancellationToken) => Promise<Result>,
 ): Promise<Result> {

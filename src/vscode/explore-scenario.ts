@@ -82,7 +82,11 @@ async function search(program: Program, task: ExploreTask, world: ExploreWorld):
   return { kind: 'explored', explored: exploredOf(program, { ...task.files, models: world.models }, report) };
 }
 
-function jobOf(program: Program, { limits, isWhole }: ExploreTask): ExploreJob {
+/** The search of a program within limits. */
+export function jobOf(
+  program: Program,
+  { limits, isWhole }: Pick<ExploreTask, 'limits' | 'isWhole'>,
+): ExploreJob {
   const { states, memory, seconds, workers } = limits;
   const searchLimits = {
     statesMax: states,

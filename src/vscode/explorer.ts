@@ -6,6 +6,7 @@ import * as vscode from 'vscode';
 import { nodeWorker } from '../cli/node-worker';
 import { readLaunchFiles } from '../debug/host';
 import type { LaunchFiles } from '../session/load';
+import type { Comparison, RowNews } from './compare-scenario';
 import { editedFiles, readAsEdited } from './debug-adapter';
 import { type Exploration, type Explored, keyOf, type ScenarioTarget, textsOf } from './exploration';
 import type { ExploreLimits } from './explore-scenario';
@@ -20,8 +21,19 @@ export interface ExploreRequest {
   readonly onProgress: (text: string) => void;
 }
 
+/** How a comparison is followed and ended. */
+export interface CompareRequest extends Pick<ExploreRequest, 'token' | 'onProgress'> {
+  readonly onRow: (news: RowNews) => void;
+}
+
+/** What came of a comparison, and the texts that were compared. */
+export type CheckedComparison = Comparison & { readonly texts: ReadonlyMap<string, string> };
+
 /** What came of an exploration; `isCurrent` is false when a text was changed meanwhile. */
 export type CheckedExploration = Exploration & { readonly isCurrent: boolean };
+
+/** How long the search of one cell of a comparison may take: there are many, and one more is a click away. */
+const CELL_SECONDS = 10;
 
 /** Explorations and their results. */
 export class Explorer implements vscode.Disposable {
@@ -93,8 +105,24 @@ export class Explorer implements vscode.Disposable {
   }
 
   /** Explores a scenario when those before it are done. One that is cancelled before does not wait. */
-  async explore(target: ScenarioTarget, request: ExploreRequest): Promise<CheckedExploration> {
-    const { token } = request;
+  explore(target: ScenarioTarget, request: ExploreRequest): Promise<CheckedExploration> {
+    const cancelled = { kind: 'cancelled', states: 0, isCurrent: true } as const;
+    return this.#inTurn(target, request.token, cancelled, signal => this.#explore(target, signal, request));
+  }
+
+  /** Compares kernels and drivers on a scenario, when what is explored before is done. */
+  compare(target: ScenarioTarget, request: CompareRequest): Promise<CheckedComparison> {
+    const cancelled = { kind: 'cancelled', texts: new Map<string, string>() } as const;
+    return this.#inTurn(target, request.token, cancelled, signal => this.#compare(target, signal, request));
+  }
+
+  /** Each uses every processor, so they take turns. `cancelled` is what comes of one that has not begun. */
+  async #inTurn<Result>(
+    target: ScenarioTarget,
+    token: vscode.CancellationToken,
+    cancelled: Result,
+    work: (signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
     const abort = new AbortController();
     const end = () => abort.abort();
     const watch = token.onCancellationRequested(end);
@@ -105,11 +133,10 @@ export class Explorer implements vscode.Disposable {
     let hasBegun = false;
     const turn = this.#queue.then(() => {
       hasBegun = true;
-      return this.#explore(target, abort.signal, request);
+      return work(abort.signal);
     });
     this.#queue = turn.catch(() => undefined);
-    const givenUp = new Promise<CheckedExploration>(resolve => {
-      const cancelled = { kind: 'cancelled', states: 0, isCurrent: true } as const;
+    const givenUp = new Promise<Result>(resolve => {
       abort.signal.addEventListener('abort', () => hasBegun || resolve(cancelled));
     });
     try {
@@ -149,6 +176,22 @@ export class Explorer implements vscode.Disposable {
     return { ...found, isCurrent };
   }
 
+  async #compare(
+    { program, scenario }: ScenarioTarget,
+    signal: AbortSignal,
+    { onProgress: tell, onRow: show }: CompareRequest,
+  ): Promise<CheckedComparison> {
+    const read = await readFiles(program, this.#modelsRoot);
+    if ('message' in read) {
+      const problems = [{ code: 'unreadable', span: null, message: read.message }];
+      return { kind: 'problems', problems, texts: new Map() };
+    }
+    const limits = limitsFor(vscode.Uri.file(program));
+    const seconds = Math.min(limits.seconds, CELL_SECONDS);
+    const task = { files: read, scenario, limits: { ...limits, seconds } };
+    return { ...(await this.#thread.compare(task, { signal, tell, show })), texts: textsOf(read) };
+  }
+
   /** A text may have changed: saving it does not, and neither does taking a change back at once. */
   async #check(uri: vscode.Uri): Promise<void> {
     if (uri.scheme !== 'file') return;
@@ -172,7 +215,7 @@ export class Explorer implements vscode.Disposable {
 }
 
 /** Whether the same texts would be searched now: none has changed, and no new one takes part. */
-async function isUnchanged({ program, texts }: Explored): Promise<boolean> {
+export async function isUnchanged({ program, texts }: Pick<Explored, 'program' | 'texts'>): Promise<boolean> {
   const files = await readFiles(program, '');
   if ('message' in files) return false;
   const now = textsOf(files);

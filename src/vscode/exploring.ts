@@ -1,6 +1,7 @@
 /** Everything of exploring in the editor, put together: commands, CodeLens, diagnostics, reports, tests. */
 import * as vscode from 'vscode';
 import { registerCodeLens } from './code-lens';
+import { registerCompare } from './compare-command';
 import { registerExploreCommands } from './explore-commands';
 import { registerExploreDiagnostics } from './explore-diagnostics';
 import { ExploreReports } from './explore-reports';
@@ -22,5 +23,6 @@ export function registerExploring(extensionUri: vscode.Uri, storage: vscode.Uri)
     registerCodeLens(explorer),
     registerTestRuns(parts),
     registerExploreCommands(parts),
+    registerCompare(extensionUri, parts),
   );
 }

@@ -334,6 +334,62 @@ test('of a file with several scenarios one or all are explored', async () => {
   expect(diagnostics()).toHaveLength(5);
 });
 
+test('kernels and drivers are compared in a table, and a click on a cell debugs it', async () => {
+  const document = open();
+  const target = { program: pathOf(), scenario: 'broken' };
+  await desk.run('shootdown.compare', target);
+  const [panel] = desk.panels;
+  if (!panel) throw new Error('no panel');
+  expect(panel.title).toBe('Compare: broken');
+  expect(panel.webview.html).toContain("default-src 'none'");
+  const rows = new Map<unknown, { isOwn: boolean; cells: { text: string; tone: string }[] }>();
+  for (const { type, index, row } of panel.told) if (type === 'row') rows.set(index, row as never);
+  const shown = [...rows.values()].map(({ isOwn, cells }) => [isOwn, ...cells.slice(0, 3)]);
+  expect(shown).toContainEqual([
+    true,
+    expect.objectContaining({ text: 'bare' }),
+    expect.objectContaining({ text: '-' }),
+    expect.objectContaining({ text: 'violated: assertion', tone: 'bad', debugs: 'searched' }),
+  ]);
+  expect(shown.length).toBeGreaterThan(1);
+  expect(panel.told.at(-1)).toEqual({
+    type: 'status',
+    text: `${shown.length} ways to run it`,
+    isRunning: false,
+  });
+  expect(desk.progress.some(text => /^\d of \d, bare: /.test(text) || text === 'compiles')).toBe(true);
+
+  const index = shown.findIndex(([isOwn]) => isOwn);
+  panel.heard.fire({ type: 'debug', index, column: 'searched' });
+  await eventually(() => desk.started.length).toBe(1);
+  expect(desk.started[0]).toMatchObject({ scenario: 'broken', kernel: 'bare', schedule: 'replay' });
+  expect(readFileSync(String(desk.started[0]?.trace), 'utf8')).toContain('scenario broken');
+  panel.heard.fire({ type: 'debug', index, column: 'run' });
+  await eventually(() => desk.started.length).toBe(2);
+  expect(desk.started[1]).toMatchObject({ kernel: 'bare', stopOnEntry: true });
+
+  desk.type(document, `${text}\n`);
+  panel.heard.fire({ type: 'debug', index, column: 'searched' });
+  await eventually(() => desk.messages.at(-1)?.text).toContain('have changed since: compare again');
+  // A page that is loaded again is told everything.
+  const before = panel.told.length;
+  panel.heard.fire({ type: 'ready' });
+  expect(panel.told.slice(before).map(({ type }) => type)).toEqual([
+    'start',
+    ...shown.map(() => 'row'),
+    'status',
+  ]);
+});
+
+test('a comparison can be cancelled, and says how far it came', async () => {
+  open(endless, 'endless.mmu');
+  const comparing = desk.run('shootdown.compare', { program: pathOf('endless.mmu'), scenario: 'endless' });
+  await eventually(() => desk.progress.some(text => text.includes('states/s'))).toBe(true);
+  desk.panels[0]?.heard.fire({ type: 'cancel' });
+  await comparing;
+  expect(desk.panels[0]?.told.at(-1)?.text).toMatch(/^cancelled: 0 of \d+ ways to run it searched$/);
+});
+
 /* The Test Explorer. */
 
 const states = () =>

@@ -144,6 +144,7 @@ export class FileCoverage {
 export const DiagnosticSeverity = { Error: 0, Warning: 1, Information: 2, Hint: 3 };
 export const ProgressLocation = { Notification: 15 };
 export const TestRunProfileKind = { Run: 1, Debug: 2, Coverage: 3 };
+export const ViewColumn = { Active: -1 };
 export const QuickPickItemKind = { Separator: -1 };
 export const DebugConfigurationProviderTriggerKind = { Initial: 1, Dynamic: 2 };
 export class FunctionBreakpoint {}
@@ -247,6 +248,26 @@ export interface FakeDocument {
   getText(): string;
 }
 
+/** A page beside the editors: what it was told, and a way to click in it. */
+export class WebviewPanel {
+  readonly told: { type: string; [key: string]: unknown }[] = [];
+  readonly heard = new EventEmitter<object>();
+  private readonly disposed = new EventEmitter<void>();
+  readonly onDidDispose = this.disposed.event;
+  readonly webview = {
+    html: '',
+    cspSource: 'self',
+    asWebviewUri: (uri: URI) => uri,
+    postMessage: async (message: never) => this.told.push(structuredClone(message)),
+    onDidReceiveMessage: this.heard.event,
+  };
+  constructor(readonly title: string) {}
+  reveal(): void {}
+  dispose(): void {
+    this.disposed.fire();
+  }
+}
+
 /** A message that was shown, and its buttons. */
 export interface ShownMessage {
   readonly level: 'error' | 'warning' | 'information';
@@ -270,6 +291,7 @@ class Desk {
   readonly sessionEnded = new EventEmitter<object>();
   readonly sessionTold = new EventEmitter<object>();
   readonly executed: unknown[][] = [];
+  readonly panels: WebviewPanel[] = [];
   documents: FakeDocument[] = [];
   settings: Record<string, unknown> = {};
   folder: string | undefined;
@@ -293,7 +315,7 @@ class Desk {
     this.answer = () => undefined;
     this.onWork = () => {};
     this.pick = () => undefined;
-    const lists = [this.messages, this.progress, this.started, this.shown, this.executed];
+    const lists = [this.messages, this.progress, this.started, this.shown, this.executed, this.panels];
     for (const list of [...lists, this.controller.runs, this.controller.invalidated]) list.length = 0;
     this.diagnostics.clear();
     this.controller.items.clear();
@@ -357,6 +379,11 @@ export const window = {
     desk.shown.push('getText' in what ? what.getText() : what.fsPath);
   },
   showSaveDialog: async () => undefined,
+  createWebviewPanel: (_type: string, title: string) => {
+    const panel = new WebviewPanel(title);
+    desk.panels.push(panel);
+    return panel;
+  },
 };
 
 export const workspace = {

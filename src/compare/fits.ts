@@ -4,7 +4,7 @@
  */
 import type { ModelSet } from '../language/module';
 import type { Program } from '../language/program';
-import { compileRun, type LaunchFiles, modelsOf } from './load';
+import { compileRun, type LaunchFiles, modelsOf } from '../session/load';
 
 /** A way to run a scenario. */
 export interface Fit {
