@@ -28,7 +28,7 @@ export const sheetHeadings: readonly string[] = [
   'kernel',
   'driver',
   verdictHeadings.searched,
-  verdictHeadings.run,
+  'on one schedule',
   ...countHeadings,
 ];
 
@@ -44,7 +44,7 @@ export function sheetRow(row: ComparedRow): SheetRow {
       { ...plain, text: driver ?? '-' },
       searchedCell(row),
       {
-        text: run,
+        text: linesOf(run),
         tone: isViolated ? 'bad' : 'plain',
         isNumber: false,
         tooltip: counts === null ? '' : 'Debug this run',
@@ -65,5 +65,10 @@ function searchedCell({ searched, counts }: ComparedRow): SheetCell {
   if (verdict === null) return { ...nothing, text, tone: 'unknown' };
   const what = trace === null ? 'Debug this scenario' : 'Debug Counterexample';
   const tooltip = states === null ? what : `${what} (${states.toLocaleString('en')} states searched)`;
-  return { text, tone: tones[verdict], isNumber: false, tooltip, debugs: 'searched' };
+  return { text: linesOf(text), tone: tones[verdict], isNumber: false, tooltip, debugs: 'searched' };
+}
+
+/** A verdict with a line for each property, and none that is long. */
+function linesOf(text: string): string {
+  return text.replace(/, /g, ',\n').replace(/(incomplete: .{20,40}?) /, '$1\n');
 }

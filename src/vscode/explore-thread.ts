@@ -1,6 +1,7 @@
 /**
  * Explores and compares in a worker, so that compiling, searching and explaining leave the extension host
- * alone. The worker is made when it is first needed and kept, as the models stay with it; it does one task at a time.
+ * alone. The worker is made when it is first needed and kept, as the models stay with it; it does one task at
+ * a time.
  */
 import type { WorkerPort } from '../base/worker-port';
 import type { JobPlace } from '../explore/client';
