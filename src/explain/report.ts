@@ -125,7 +125,7 @@ function translationsOf(session: Session, { violation }: Finding): string[] {
   const { machine } = vm;
   const page = address - (address % PAGE_SIZE);
   const copies = machine.copies().filter(copy => copy.address <= page && page < copy.address + copy.size);
-  const leaves = copies.filter(({ leaf }) => leaf);
+  const leaves = copies.filter(({ leaf, absent }) => leaf && !absent);
   const rows = leaves.map(copy => {
     const space = copy.pasid < 0 ? '' : `, ${deviceName(vm, copy.device)} PASID ${copy.pasid}`;
     const rights = `${copy.write ? ' W' : ''}${copy.marked ? ', freed' : ''}`;

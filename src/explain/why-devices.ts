@@ -30,6 +30,10 @@ export function deviceMoments({ session, seen, finding }: Case): Story {
         const text = `answered: group ${event.tag} of ${name}, ${event.text}`;
         return [momentOf(session, 'request', text, each)];
       }
+      case 'page-request-lost': {
+        const text = `lost: page request ${event.tag} of ${name}, for the log is full`;
+        return [momentOf(session, 'request', text, each)];
+      }
       case 'gcr3': {
         const root = event.root === null ? 'no root' : `the root in frame ${event.root}`;
         const text = `root: ${name} PASID ${event.pasid} walks ${root} from here`;

@@ -173,7 +173,9 @@ export function useOf(about: Case): Use | null {
   const { address, frame, message } = violation;
   if (address === null || frame === null) return null;
   const kinds: readonly CacheKind[] = ['tlb', 'iotlb', 'atc'];
-  const copies = session.vm.machine.copies().filter(copy => copy.leaf && kinds.includes(copy.cache));
+  const copies = session.vm.machine
+    .copies()
+    .filter(copy => copy.leaf && !copy.absent && kinds.includes(copy.cache));
   const held = copies.find(
     copy =>
       message.includes(cacheText(session.vm, copy.cache, copy.owner)) && spansFrame(copy, frame, address),

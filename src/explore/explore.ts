@@ -35,8 +35,25 @@ export interface Outcome {
   readonly assumptions: readonly string[];
 }
 
+/**
+ * The caches that a search is made with: those asked for, unless these cannot be unlimited ones that fill as
+ * they like, because what the hardware keeps beside translations, or in which pieces, counts too.
+ */
+export function cachesFor(program: Program, caches: CacheMode): CacheMode {
+  return caches === 'search' && beyondSearch(program) !== null ? 'demand' : caches;
+}
+
+/** What unlimited caches do not have of a machine; null if nothing. */
+function beyondSearch({ scenario }: Program): string | null {
+  const splits = devicesOf(scenario.machine).find(device => device.splits);
+  if (splits !== undefined) return `${splits.name} splits translations`;
+  const negative = scenario.machine.iommus.find(iommu => iommu.cachesAbsent);
+  return negative === undefined ? null : `${negative.name} caches that a walk found nothing`;
+}
+
 /** Starts a search of a program. Throws `SetupError` if the initial state cannot be built. */
-export function startSearch(program: Program, options: SearchOptions): Search {
+export function startSearch(program: Program, asked: SearchOptions): Search {
+  const options = { ...asked, caches: cachesFor(program, asked.caches) };
   return options.reductions.guarded ? new GuardedSearch(program, options) : plainSearch(program, options);
 }
 
@@ -114,10 +131,10 @@ function whyIncomplete(program: Program, progress: Progress): string | null {
     return `internal error: real caches do not show the violation of ${unshown} that was found`;
   if (progress.limit !== null) return progress.limit;
   if (!progress.complete) return 'the search was ended before all states were visited';
-  const splits = devicesOf(program.scenario.machine).find(device => device.splits);
-  if (splits !== undefined && progress.options.caches === 'search') {
-    return `${splits.name} splits translations, which unlimited caches do not: search with other caches`;
-  }
+  const beyond = beyondSearch(program);
+  const isNegative = program.scenario.machine.iommus.some(iommu => iommu.cachesAbsent);
+  if (isNegative || (beyond !== null && progress.options.caches === 'demand'))
+    return `${beyond}, of which only what an access asks for was searched`;
   const isProof = progress.options.caches !== 'demand' || !hasTranslations(program);
   return isProof ? null : 'caches that fill on speculation or evict were not searched';
 }

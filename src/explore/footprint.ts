@@ -104,21 +104,30 @@ const telling: ReadonlySet<BuiltinName> = new Set<BuiltinName>([
   'invlpg',
   'local_flush_tlb',
   'ppr_consume',
+  'ppr_restart',
 ]);
 
 /** Builtins that look at the hardware without changing it. */
 const looking: ReadonlySet<BuiltinName> = new Set<BuiltinName>([
+  'command_room',
   'completion_done',
+  'completion_timed_out',
   'device_iommu',
   'has_ats',
   'ppr_address',
   'ppr_device',
   'ppr_first',
   'ppr_last',
+  'ppr_overflow',
   'ppr_pasid',
   'ppr_pending',
+  'ppr_stop',
   'ppr_tag',
   'ppr_write',
+  'pri_enabled',
+  'pri_failed',
+  'pri_stopped',
+  'pri_unexpected',
 ]);
 
 /** Whether a builtin, as a statement, does nothing but what its footprint says. The others may do more. */
@@ -170,6 +179,7 @@ export class Footprints {
         return { reads: this.memory | this.hardware, writes: this.work | this.monitors };
       case 'commands':
       case 'ppr':
+      case 'timer':
         return { reads: 0n, writes: this.hardware | this.monitors };
       default:
         return { reads: 0n, writes: this.everything };

@@ -6,7 +6,7 @@ import { letMessagesIn } from '../base/pause';
 import type { Program } from '../language/program';
 import { Crew, type StartShard } from './crew';
 import type { Outcome } from './explore';
-import { outcomeOf, startSearch } from './explore';
+import { cachesFor, outcomeOf, startSearch } from './explore';
 import type { Finding, Search, SearchOptions } from './search';
 
 /** What is to be searched, and how. Plain data. */
@@ -90,8 +90,10 @@ const STATES_PER_LOOK = 256;
 const CREW_STATES = 50_000;
 
 /** Does a job on this thread, and others. Rejects with `SetupError` if the initial state cannot be built. */
-export async function runJob(job: ExploreJob, host: JobHost): Promise<ExploreReport> {
-  const { program } = job;
+export async function runJob(asked: ExploreJob, host: JobHost): Promise<ExploreReport> {
+  const { program } = asked;
+  const caches = cachesFor(program, asked.options.caches);
+  const job = { ...asked, options: { ...asked.options, caches } };
   const start = host.clock();
   const search = startSearch(program, { ...job.options, clock: host.clock });
   const crew = new LateCrew(job, host);

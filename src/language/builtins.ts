@@ -986,6 +986,19 @@ export const builtins = {
     access: 'atomic',
     doc: 'DMA write of a word.',
   },
+  request_pages: {
+    params: ['addr', 'addr', 'bool'],
+    names: ['address', 'size', 'write'],
+    result: 'int',
+    access: 'atomic',
+    doc: 'Sends one group of page requests, without an access; the response: 0, 1 invalid, 15 failure.',
+  },
+  stop_marker: {
+    params: [],
+    result: null,
+    access: 'atomic',
+    doc: 'Sends a stop marker, behind all page requests of the PASID: it is not used any more.',
+  },
   // IOMMU.
   device_iommu: { params: ['device'], result: 'iommu', access: 'pure', doc: 'The IOMMU a device is behind.' },
   set_gcr3: {
@@ -1025,11 +1038,23 @@ export const builtins = {
     blocks: 'spin',
     doc: 'Queues COMPLETION_WAIT for the calling thread.',
   },
+  command_room: {
+    params: ['iommu'],
+    result: 'int',
+    access: 'read',
+    doc: 'How many commands the queue has room for.',
+  },
   completion_done: {
     params: [],
     result: 'bool',
     access: 'read',
     doc: 'Whether every COMPLETION_WAIT of the calling thread has completed.',
+  },
+  completion_timed_out: {
+    params: [],
+    result: 'bool',
+    access: 'read',
+    doc: 'Whether the calling thread gave up its last COMPLETION_WAIT (completion-timeouts).',
   },
   complete_ppr: {
     params: ['device', 'int', 'int', 'int'],
@@ -1038,6 +1063,49 @@ export const builtins = {
     access: 'atomic',
     blocks: 'spin',
     doc: 'Queues COMPLETE_PPR_REQUEST; the status is 0 success, 1 invalid, 15 failure.',
+  },
+  pri_enabled: {
+    params: ['device'],
+    result: 'bool',
+    access: 'read',
+    doc: 'Whether page requests are enabled (PRI control: Enable).',
+  },
+  pri_stopped: {
+    params: ['device'],
+    result: 'bool',
+    access: 'read',
+    doc: 'Whether PRI is disabled and no page request is outstanding (PRI status: Stopped).',
+  },
+  pri_failed: {
+    params: ['device'],
+    result: 'bool',
+    access: 'read',
+    doc: 'Whether a FAILURE response came since PRI was enabled (PRI status: RF).',
+  },
+  pri_unexpected: {
+    params: ['device'],
+    result: 'bool',
+    access: 'read',
+    doc: 'Whether a response came that no group waited for, since then (PRI status: UPRGI).',
+  },
+  pri_enable: {
+    params: ['device', 'int'],
+    names: ['device', 'requests'],
+    result: null,
+    access: 'atomic',
+    doc: 'Enables PRI for so many requests at once; clears RF and UPRGI. A finding unless it has stopped.',
+  },
+  pri_disable: {
+    params: ['device'],
+    result: null,
+    access: 'atomic',
+    doc: 'Disables PRI: no new page requests. Those that are outstanding stay so.',
+  },
+  pri_reset: {
+    params: ['device'],
+    result: null,
+    access: 'atomic',
+    doc: 'Resets PRI: what is outstanding is forgotten. Does nothing while PRI is enabled.',
   },
   has_ats: { params: ['device'], result: 'bool', access: 'pure', doc: 'Whether a device has ATS enabled.' },
   ppr_pending: {
@@ -1093,6 +1161,25 @@ export const builtins = {
     result: 'bool',
     access: 'pure',
     doc: 'Whether it is the last request of its group.',
+  },
+  ppr_stop: {
+    params: ['ppr'],
+    names: ['request'],
+    result: 'bool',
+    access: 'pure',
+    doc: 'Whether it is a stop marker, which is not answered.',
+  },
+  ppr_overflow: {
+    params: ['iommu'],
+    result: 'bool',
+    access: 'read',
+    doc: 'Whether a page request was lost because the log was full. None is logged from then on.',
+  },
+  ppr_restart: {
+    params: ['iommu'],
+    result: null,
+    access: 'atomic',
+    doc: 'Clears the overflow of the page-request log, which is written again from then on.',
   },
   ppr_consume: {
     params: ['iommu'],

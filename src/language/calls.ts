@@ -251,8 +251,9 @@ function lowerBuiltin(body: Body, node: Call, name: BuiltinName): Called {
 
 /** Builtins that belong to one kind of thread. */
 function checkContext(body: Body, node: Call, name: BuiltinName): void {
-  const isDma = name === 'dma_read' || name === 'dma_write';
-  if (isDma && body.role !== 'device') body.unit.problems.push(problems.onlyInDevice(spanOf(node), name));
+  const ofDevices: readonly string[] = ['dma_read', 'dma_write', 'request_pages', 'stop_marker'];
+  if (ofDevices.includes(name) && body.role !== 'device')
+    body.unit.problems.push(problems.onlyInDevice(spanOf(node), name));
   const noUser: readonly string[] = ['device', 'daemon', 'interrupt', 'setup'];
   if ((name === 'load' || name === 'store') && noUser.includes(body.role)) {
     body.unit.problems.push(problems.onlyInTask(spanOf(node), name));

@@ -131,7 +131,14 @@ export function emitCalled(body: Body, called: Called, result: Place | null, spa
 }
 
 /** These are several steps each: lookup, walk, access. */
-const longBuiltins: readonly string[] = ['load', 'store', 'dma_read', 'dma_write'];
+const longBuiltins: readonly string[] = [
+  'load',
+  'store',
+  'dma_read',
+  'dma_write',
+  'request_pages',
+  'stop_marker',
+];
 
 interface BuiltinCall {
   readonly name: BuiltinName;

@@ -38,6 +38,11 @@ const iommuSettings = {
   'walk-cache': { standard: 8, min: 1, max: 256 },
   'command-queue': { standard: 16, min: 1, max: 256 },
   'ppr-log': { standard: 16, min: 1, max: 256 },
+  'ppr-auto-response': { standard: -1, min: 0, max: 15, alone: 0 },
+  'completion-timeouts': { standard: 0, min: 0, max: 15, alone: 1 },
+  'pde-always': { standard: 0, min: 0, max: 1, alone: 1, takesNone: true },
+  'pde-never': { standard: 0, min: 0, max: 1, alone: 1, takesNone: true },
+  'negative-caching': { standard: 0, min: 0, max: 1, alone: 1, takesNone: true },
 };
 
 const deviceSettings = {
@@ -71,12 +76,19 @@ export function machineOf(unit: Unit, node: Machine | undefined): MachineConfig 
 function iommuOf(unit: Unit, node: Iommu, names: Set<string>): IommuConfig {
   const values = readSettings(unit, node.settings, iommuSettings);
   refuseTwice(unit, node, names);
+  const never = node.settings.find(({ name }) => name === 'pde-never');
+  if (never !== undefined && values['pde-always'] === 1)
+    unit.problems.push(problems.settingsExclude(spanOf(never), 'pde-never', 'pde-always'));
   return {
     name: node.name,
     iotlb: values.iotlb,
     walkCache: values['walk-cache'],
     commandQueue: values['command-queue'],
     pprLog: values['ppr-log'],
+    pointerFlush: values['pde-always'] === 1 ? 'always' : values['pde-never'] === 1 ? 'never' : 'pde',
+    cachesAbsent: values['negative-caching'] === 1,
+    autoResponse: values['ppr-auto-response'],
+    completionTimeouts: values['completion-timeouts'],
     devices: node.devices.map(device => deviceOf(unit, device, names)),
   };
 }

@@ -292,6 +292,8 @@ const scenarioProblems = {
   settingNeedsNumber: (span: Span, name: string) =>
     error('MMU123', span, `expected a number after '${name}'`),
   settingTakesNone: (span: Span, name: string) => error('MMU124', span, `'${name}' takes no number`),
+  settingsExclude: (span: Span, name: string, other: string) =>
+    error('MMU160', span, `'${name}' contradicts '${other}'`),
   unknownDevice: (span: Span, name: string, near?: string) =>
     error('MMU125', span, `unknown device '${name}'${hint(near)}`),
   unknownProcess: (span: Span, name: string, near?: string) =>

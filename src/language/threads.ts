@@ -15,6 +15,7 @@ export type ThreadKind =
   | 'ats'
   | 'commands'
   | 'ppr'
+  | 'timer'
   | 'caches';
 
 /** A thread. Ids are indices into the list of threads, fixed for a program. */
@@ -72,6 +73,7 @@ export function threadsOf({
   for (const [index, iommu] of scenario.machine.iommus.entries()) {
     add('commands', index, `${iommu.name} commands`);
     add('ppr', index, `${iommu.name} ppr`);
+    if (iommu.completionTimeouts > 0) add('timer', index, `${iommu.name} time-outs`);
   }
   add('caches', 0, 'caches');
   return threads;

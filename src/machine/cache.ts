@@ -19,7 +19,7 @@ import { fromWords, prefixHigh, prefixLow } from '../base/address';
 import type { Layout } from '../base/layout';
 import { spans } from './frames';
 import type { CacheKind, MachineEvent } from './observer';
-import { D, G, LEAF, LEVEL_MASK, LEVEL_SHIFT, levelOf, MARK, NX, U, VALID, W } from './register-bits';
+import { ABSENT, D, G, LEAF, LEVEL_MASK, LEVEL_SHIFT, levelOf, MARK, NX, U, VALID, W } from './register-bits';
 import type { Wires } from './wires';
 
 /** Why an entry left a cache. */
@@ -27,7 +27,7 @@ export type DropReason = Extract<MachineEvent, { type: 'drop' }>['why'];
 
 const ENTRY_WORDS = 5;
 /** What tells what an entry is a copy of, besides address and tag. */
-const IDENTITY = LEAF | LEVEL_MASK;
+const IDENTITY = LEAF | ABSENT | LEVEL_MASK;
 
 /** Entries of one cache, in order of age. */
 export class EntryCache {
@@ -88,10 +88,24 @@ export class EntryCache {
     const wanted = need | LEAF;
     for (let slot = this.count() - 1; slot >= 0; slot--) {
       const flags = this.flags(slot);
-      if ((flags & wanted) === wanted && this.hasTag(slot, flags, tag) && this.covers(slot, low, high))
+      if (
+        (flags & (wanted | ABSENT)) === wanted &&
+        this.hasTag(slot, flags, tag) &&
+        this.covers(slot, low, high)
+      )
         return slot;
     }
     return -1;
+  }
+
+  /** Whether the cache holds that there was no entry on the way to an address. */
+  findAbsent(tag: number, low: number, high: number): boolean {
+    for (let slot = 0; slot < this.capacity; slot++) {
+      const flags = this.flags(slot);
+      if (flags === 0) return false;
+      if ((flags & ABSENT) !== 0 && this.tag(slot) === tag && this.covers(slot, low, high)) return true;
+    }
+    return false;
   }
 
   /** Slot of the pointer that is nearest to the leaf for an address, the youngest of several; else -1. */
@@ -195,6 +209,7 @@ export class EntryCache {
     for (let slot = 0; slot < this.capacity; slot++) {
       const flags = this.flags(slot);
       if (flags === 0) return;
+      if ((flags & ABSENT) !== 0) continue;
       const level = (flags & LEAF) === 0 ? 1 : levelOf(flags);
       if (spans(this.frame(slot), level, frame)) words.put(this.base + slot * ENTRY_WORDS, flags | MARK);
     }

@@ -30,13 +30,22 @@ export interface IommuConfig {
   readonly walkCache: number;
   readonly commandQueue: number;
   readonly pprLog: number;
+  /** When INVALIDATE_IOMMU_PAGES drops pointers to tables: as its PDE bit says, or always, or never. */
+  readonly pointerFlush: 'pde' | 'always' | 'never';
+  /** Whether the IOTLB also keeps that a walk found nothing. */
+  readonly cachesAbsent: boolean;
+  /** What the IOMMU answers by itself to a group whose last request found the log full; -1 for nothing. */
+  readonly autoResponse: number;
+  /** How many completion waits software may give up on, each a choice. */
+  readonly completionTimeouts: number;
   readonly devices: readonly DeviceConfig[];
 }
 
-/** One device. `atc` is 0 without ATS, `requests` 0 without PRI. */
+/** One device. `atc` is 0 without ATS. */
 export interface DeviceConfig {
   readonly name: string;
   readonly atc: number;
+  /** Outstanding Page Request Capacity: page requests that may wait for an answer; 0 without PRI. */
   readonly requests: number;
   /** Re-faults on one address after which the device has failed; 0 for never. */
   readonly refaults: number;

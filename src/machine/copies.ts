@@ -1,7 +1,7 @@
 import { entrySpan } from '../base/address';
 import type { EntryCache } from './cache';
 import type { CacheKind } from './observer';
-import { D, domainOf, G, LEAF, levelOf, MARK, NX, pasidOf, U, W } from './register-bits';
+import { ABSENT, D, domainOf, G, LEAF, levelOf, MARK, NX, pasidOf, U, W } from './register-bits';
 
 /** One cached translation (leaf) or pointer to a table, decoded. */
 export interface CachedCopy {
@@ -29,6 +29,8 @@ export interface CachedCopy {
   readonly noExecute: boolean;
   readonly dirty: boolean;
   readonly global: boolean;
+  /** A leaf that says that there was no entry: it leads nowhere. */
+  readonly absent: boolean;
   /** Dangling: the frame was freed since the copied entry was stored. */
   readonly marked: boolean;
 }
@@ -56,6 +58,7 @@ export function decodeCopy(cache: EntryCache, slot: number): CachedCopy {
     noExecute: (flags & NX) !== 0,
     dirty: (flags & D) !== 0,
     global: (flags & G) !== 0,
+    absent: (flags & ABSENT) !== 0,
     marked: (flags & MARK) !== 0,
   };
 }

@@ -51,7 +51,13 @@ export class Cpu {
     // An access looks its translation up after the walk: without room for one it could never complete.
     this.tlb = new EntryCache(wires, layout, 'tlb', index, Math.max(sizes.tlb, 1));
     this.psc = new EntryCache(wires, layout, 'psc', index, sizes.pagingStructureCache);
-    this.port = { agent: this.agent, leaves: this.tlb, pointers: this.psc, isIommu: false };
+    this.port = {
+      agent: this.agent,
+      leaves: this.tlb,
+      pointers: this.psc,
+      isIommu: false,
+      cachesAbsent: false,
+    };
   }
 
   /** Root frame in CR3, -1 for none. */

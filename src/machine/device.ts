@@ -13,6 +13,7 @@ import { Dma } from './dma';
 import type { Frames } from './frames';
 import type { Iommu } from './iommu';
 import type { Agent } from './observer';
+import { PPR_FAILURE, statusName } from './page-group';
 import { rootFrame, rootWord, spaceTag } from './register-bits';
 import type { Walker, WalkPort } from './walk';
 import type { Wires } from './wires';
@@ -20,15 +21,22 @@ import type { Wires } from './wires';
 /** Entries of a PASID table. */
 export const PASIDS = 32;
 
-/** Statuses of COMPLETE_PPR; any other is INVALID. */
-const PPR_SUCCESS = 0;
-const PPR_FAILURE = 15;
-
-/** Bits of the device's status word. */
-const PRI_OFF = 1 << 0;
+/**
+ * Bits of the device's status word. PRI starts as software has set it up before: enabled, with the whole
+ * capacity allocated.
+ */
+/** PRI control: Enable is clear. */
+const PRI_DISABLED = 1 << 0;
+/** The device gave up on an address. */
 const FAILED = 1 << 1;
 /** An ATS invalidation was carried out whose completion has not been sent. */
 const INVALIDATING = 1 << 2;
+/** PRI status: a FAILURE response came (RF), a response with an unexpected index came (UPRGI). */
+const RESPONSE_FAILURE = 1 << 3;
+const UNEXPECTED = 1 << 4;
+/** What the Outstanding Page Request Allocation leaves of the capacity. */
+const WITHHELD_SHIFT = 8;
+const WITHHELD = 63 << WITHHELD_SHIFT;
 
 /** One device. */
 export class Device {
@@ -63,7 +71,9 @@ export class Device {
     this.status = layout.reserve(1);
     this.pasidTable = layout.reserve(PASIDS);
     this.atc = new EntryCache(wires, layout, 'atc', index, config.atc);
-    this.port = { agent: this.agent, leaves: iommu.iotlb, pointers: iommu.walkCache, isIommu: true };
+    const { iotlb: leaves, walkCache: pointers } = iommu;
+    const { cachesAbsent } = iommu.config;
+    this.port = { agent: this.agent, leaves, pointers, isIommu: true, cachesAbsent };
     this.programs = programs.map(program => new Dma(wires, layout, frames, walker, this, program));
   }
 
@@ -74,7 +84,66 @@ export class Device {
 
   /** Whether the device may send page requests. */
   hasPri(): boolean {
-    return this.hasAts() && this.config.requests > 0 && (this.statusWord() & (PRI_OFF | FAILED)) === 0;
+    const off = PRI_DISABLED | RESPONSE_FAILURE | FAILED;
+    return this.hasAts() && this.config.requests > 0 && (this.statusWord() & off) === 0;
+  }
+
+  /** Whether Enable is set in the PRI control register. */
+  isPriEnabled(): boolean {
+    return this.config.requests > 0 && (this.statusWord() & PRI_DISABLED) === 0;
+  }
+
+  /** Stopped in the PRI status register: not enabled, and no request is outstanding. */
+  isPriStopped(): boolean {
+    return !this.isPriEnabled() && this.outstanding() === 0;
+  }
+
+  /** RF in the PRI status register: a FAILURE response came. */
+  hasResponseFailure(): boolean {
+    return (this.statusWord() & RESPONSE_FAILURE) !== 0;
+  }
+
+  /** UPRGI in the PRI status register: a response came that no group waited for. */
+  hasUnexpectedResponse(): boolean {
+    return (this.statusWord() & UNEXPECTED) !== 0;
+  }
+
+  /** Outstanding Page Request Allocation: how many requests may wait for a response. */
+  allocation(): number {
+    return this.config.requests - ((this.statusWord() & WITHHELD) >>> WITHHELD_SHIFT);
+  }
+
+  /** Page requests that wait for a response. */
+  outstanding(): number {
+    let count = 0;
+    for (const program of this.programs) count += program.outstanding();
+    return count;
+  }
+
+  /** Whether so many more requests, as one group, may be sent now. */
+  mayRequest(count: number): boolean {
+    return this.outstanding() + count <= this.allocation();
+  }
+
+  /** Sets Enable, and the allocation: no more than the capacity. Clears RF and UPRGI. */
+  enablePri(requests: number): void {
+    const withheld = this.config.requests - Math.max(0, Math.min(requests, this.config.requests));
+    const kept = this.statusWord() & ~(PRI_DISABLED | RESPONSE_FAILURE | UNEXPECTED | WITHHELD);
+    this.wires.words.put(this.status, kept | (withheld << WITHHELD_SHIFT));
+    this.tellPri(`enabled for ${this.allocation()} requests`);
+  }
+
+  /** Clears Enable: no new requests; those outstanding stay so. */
+  disablePri(): void {
+    this.setStatus(PRI_DISABLED);
+    this.tellPri('disabled');
+  }
+
+  /** Reset, which counts only while Enable is clear: what is outstanding is forgotten, nothing answers it. */
+  resetPri(): void {
+    if (this.isPriEnabled()) return;
+    for (const program of this.programs) if (program.hasPageRequest()) program.dropRequests();
+    this.tellPri('reset');
   }
 
   /** Whether the device gave up. */
@@ -120,30 +189,37 @@ export class Device {
     this.wires.sink?.({ type: 'device-failed', device: this.index, pasid, address });
   }
 
-  /** Lowest index that no outstanding page request uses, -1 when the allocation is used up. */
-  freeTag(): number {
-    for (let tag = 0; tag < this.config.requests; tag++) {
-      if (!this.programs.some(program => program.hasPageRequest(tag))) return tag;
-    }
-    return -1;
+  /** Lowest index that no outstanding group uses, but for that of one program. */
+  freeTag(but?: Dma): number {
+    for (let tag = 0; ; tag++)
+      if (!this.programs.some(program => program !== but && program.hasPageRequest(tag))) return tag;
   }
 
   /**
-   * COMPLETE_PPR arrives. A request that has not reached the log yet is not outstanding for software: a
-   * response with its index answers an earlier request once more, and is dropped.
-   * Simplified: a real device would take it for the answer to the new request.
+   * A response arrives. A group of which nothing has reached the IOMMU yet is not outstanding for software: a
+   * response with its index answers an earlier group once more, and is dropped.
+   * Simplified: a real device would take it for the answer to the new group.
    */
-  respond(pasid: number, tag: number, status: number): void {
+  respond(pasid: number, tag: number, status: number, by: 'software' | 'iommu' = 'software'): void {
     const program = this.programs.find(candidate => candidate.awaitsResponse(pasid, tag));
     this.wires.hooks.pageResponse(this.index, pasid, tag, program !== undefined);
     const address = program?.address() ?? 0;
-    const text = `${program === undefined ? 'unexpected ' : ''}${statusName(status)}`;
-    this.wires.sink?.({ type: 'page-response', device: this.index, pasid, address, tag, text });
-    if (program === undefined) return;
-    program.takeResponse(status === PPR_SUCCESS);
-    if (status !== PPR_FAILURE) return;
-    this.setStatus(PRI_OFF);
-    for (const other of this.programs) if (other.hasPageRequest()) other.takeResponse(false);
+    const unexpected = program === undefined;
+    const who = by === 'iommu' ? ' by the IOMMU' : '';
+    const text = `${unexpected ? 'unexpected ' : ''}${statusName(status)}${who}`;
+    const told = { device: this.index, pasid, address, tag, text, status, unexpected };
+    this.wires.sink?.({ type: 'page-response', ...told });
+    if (program === undefined) {
+      // After FAILURE the device expects none, and ignores what comes.
+      if (!this.hasResponseFailure()) this.setStatus(UNEXPECTED);
+      return;
+    }
+    if (status !== PPR_FAILURE) {
+      program.takeResponse(status);
+      return;
+    }
+    this.setStatus(RESPONSE_FAILURE);
+    for (const other of this.programs) if (other.hasPageRequest()) other.dropRequests();
   }
 
   /** INVALIDATE_IOTLB_PAGES arrives: copies are dropped at once, the completion follows when it may. */
@@ -190,6 +266,10 @@ export class Device {
     for (const program of this.programs) program.markFrame(frame);
   }
 
+  private tellPri(text: string): void {
+    this.wires.sink?.({ type: 'pri', device: this.index, text });
+  }
+
   private canComplete(): boolean {
     return this.isInvalidating() && !this.programs.some(program => program.mustFinish());
   }
@@ -201,10 +281,4 @@ export class Device {
   private setStatus(bit: number): void {
     this.wires.words.put(this.status, this.statusWord() | bit);
   }
-}
-
-/** Name of a response as the tables of PCIe have it. */
-export function statusName(status: number): string {
-  if (status === PPR_SUCCESS) return 'SUCCESS';
-  return status === PPR_FAILURE ? 'FAILURE' : 'INVALID';
 }

@@ -6,8 +6,10 @@
  *     with ATS      looking up -> requested -> looking up ... -> in flight -> done
  *     with PRI      requested -> untranslated -> page requested -> looking up (SUCCESS), or aborted
  *
- * Registers: the four words of a walk, whose flags word also holds the stage, and a word of tag, PASID and
- * re-faults.
+ * A program may also ask for pages without an access (`ask`), and say that it stops using a PASID (`stop`).
+ *
+ * Registers: the four words of a walk, whose flags word also holds the stage, a word of tag, PASID and
+ * re-faults, and the word of the group of page requests (page-group.ts).
  */
 import {
   alignDown,
@@ -23,6 +25,7 @@ import type { Layout } from '../base/layout';
 import type { Outcome } from './cpu';
 import type { Device } from './device';
 import { type Frames, pieceFrame, spans } from './frames';
+import { GROUP_MAX, type GroupKind, PageGroup, PPR_FAILURE, PPR_SUCCESS } from './page-group';
 import { D, GATHERED, LEAF, LEVEL_MASK, levelOf, MARK, NX, U, W, WRITE_REQUEST } from './register-bits';
 import type { SearchAccess } from './search-access';
 import { WALK_WORDS, type Walker, type WalkResult } from './walk';
@@ -39,6 +42,8 @@ const REQUEST = 3 << STAGE_SHIFT;
 const UNTRANSLATED = 4 << STAGE_SHIFT;
 const PAGE_REQUEST = 5 << STAGE_SHIFT;
 const ABORT = 6 << STAGE_SHIFT;
+/** The answer to what the program asked for itself is there. */
+const REPLY = 7 << STAGE_SHIFT;
 /** Request: its answer must not be used. */
 const DISCARD = 1 << 16;
 /** In flight: a wait for an earlier invalidation must not complete before. */
@@ -47,8 +52,6 @@ const MUST_FINISH = 1 << 17;
 const ANSWER = 1 << 18;
 /** Answer: a translation. */
 const TRANSLATED = 1 << 19;
-/** Page request: it has reached the log. */
-const LOGGED = 1 << 20;
 /** A page request for this address was answered with SUCCESS. */
 const ANSWERED = 1 << 21;
 
@@ -72,14 +75,18 @@ export type DmaStage =
   | 'untranslated'
   | 'page-request'
   | 'logged-page-request'
+  | 'stop-marker'
+  | 'reply'
   | 'abort';
 
 /** The DMA of one device program. */
 export class Dma {
   readonly device: Device;
   readonly program: number;
-  /** Result of the read that was `done` last. No part of the state. */
+  /** Result of the read, or response to the pages asked for, that was `done` last. No part of the state. */
   value = 0;
+  /** The group of page requests that is outstanding. */
+  readonly group: PageGroup;
   private readonly wires: Wires;
   private readonly frames: Frames;
   private readonly walker: Walker;
@@ -92,6 +99,7 @@ export class Dma {
     this.device = device;
     this.program = program;
     this.base = layout.reserve(WALK_WORDS + 1);
+    this.group = new PageGroup(wires, layout);
   }
 
   /**
@@ -120,10 +128,29 @@ export class Dma {
     }
   }
 
+  /**
+   * One step of asking for pages in a row without an access, as one group. `done` once the response is there,
+   * which is the `value`; FAILURE at once where the device may not ask.
+   */
+  ask(pasid: number, address: number, pages: number, write: boolean): Outcome {
+    if (this.stage() === IDLE) {
+      if (this.device.hasPri()) return this.post(pasid, address, pages, write, 'asked');
+      this.value = PPR_FAILURE;
+      return 'done';
+    }
+    return this.reply();
+  }
+
+  /** One step of a stop marker: all that the device asked for with the PASID comes before it. */
+  stop(pasid: number): Outcome {
+    if (this.stage() !== IDLE) return this.reply();
+    return this.device.hasPri() ? this.post(pasid, 0, 1, false, 'stop') : 'done';
+  }
+
   /** Whether `step` would not be `blocked`. */
   isReady(): boolean {
     const stage = this.stage();
-    if (stage === UNTRANSLATED) return !this.device.hasPri() || this.device.freeTag() >= 0;
+    if (stage === UNTRANSLATED) return !this.device.hasPri() || this.device.mayRequest(1);
     return stage !== REQUEST && stage !== PAGE_REQUEST;
   }
 
@@ -135,6 +162,10 @@ export class Dma {
       const cache = this.device.iommu.iotlb;
       const slot = cache.findLeaf(this.tag(), this.low(), this.high(), this.isWrite() ? W : 0);
       if (slot >= 0) return this.answer(cache.flags(slot), cache.frame(slot));
+      if (cache.findAbsent(this.tag(), this.low(), this.high())) {
+        this.put(this.header() | ANSWER);
+        return 'more';
+      }
     }
     const result = this.walk();
     if (result === 'more') return 'more';
@@ -149,30 +180,48 @@ export class Dma {
     return this.stage() === REQUEST;
   }
 
-  /** Whether a page request (with this tag) is outstanding, in the log or not. */
+  /** Whether a group of page requests (with this index) is outstanding, in the log or not. */
   hasPageRequest(tag?: number): boolean {
-    return this.stage() === PAGE_REQUEST && (tag === undefined || this.groupIndex() === tag);
+    if (this.stage() !== PAGE_REQUEST || this.group.isStop()) return false;
+    return tag === undefined || this.groupIndex() === tag;
   }
 
-  /** Whether a page request waits for room in the log. */
+  /** Page requests that wait for a response. */
+  outstanding(): number {
+    return this.hasPageRequest() ? this.group.count() : 0;
+  }
+
+  /** Whether a page request or a stop marker is on its way to the IOMMU. */
   hasUnloggedPageRequest(): boolean {
-    return (this.header() & (STAGE_MASK | LOGGED)) === PAGE_REQUEST;
+    return this.stage() === PAGE_REQUEST && this.group.isOnItsWay();
   }
 
-  /** The page request is in the log now. */
-  pageRequestLogged(): void {
-    this.put(this.header() | LOGGED);
+  /** The next page request of the group has reached the IOMMU. */
+  pageRequestArrived(): void {
+    this.group.arrive();
+    if (this.group.isOnItsWay()) return;
+    if (this.group.isStop()) this.put(REPLY);
+    else if (this.group.isAnswered()) this.finish(this.group.status());
   }
 
-  /** Whether a response with this PASID and tag is what the program waits for. */
+  /** Whether a response with this PASID and index is what the program waits for. */
   awaitsResponse(pasid: number, tag: number): boolean {
-    return this.hasPageRequest(tag) && (this.header() & LOGGED) !== 0 && this.pasid() === pasid;
+    if (!this.hasPageRequest(tag) || this.group.arrived() === 0) return false;
+    return !this.group.isAnswered() && this.pasid() === pasid;
   }
 
-  /** A page response arrives: the address is looked up again, or the DMA ends. */
-  takeResponse(success: boolean): void {
-    this.putRest(this.pasid(), 0, this.refaults());
-    this.put((this.header() & WRITE_REQUEST) | (success ? LOOKUP | ANSWERED : ABORT));
+  /**
+   * A page response arrives: the address is looked up again, or the DMA ends.
+   * Simplified: with requests of the group still on their way the program acts on it once they have arrived.
+   */
+  takeResponse(status: number): void {
+    if (this.group.isOnItsWay()) this.group.answer(status);
+    else this.finish(status);
+  }
+
+  /** The group will not be answered: PRI was reset, or the device was told FAILURE. */
+  dropRequests(): void {
+    this.finish(PPR_FAILURE);
   }
 
   /** INVALIDATE_IOMMU_PAGES was carried out. */
@@ -232,9 +281,12 @@ export class Dma {
       case UNTRANSLATED:
         return 'untranslated';
       case PAGE_REQUEST:
-        return (header & LOGGED) === 0 ? 'page-request' : 'logged-page-request';
+        if (this.group.isStop()) return 'stop-marker';
+        return this.group.isOnItsWay() ? 'page-request' : 'logged-page-request';
       case ABORT:
         return 'abort';
+      case REPLY:
+        return 'reply';
       default:
         return 'idle';
     }
@@ -326,6 +378,7 @@ export class Dma {
       const cache = this.device.iommu.iotlb;
       const slot = cache.findLeaf(this.tag(), this.low(), this.high(), this.isWrite() ? W : 0);
       if (slot >= 0) return this.takeOff(cache.flags(slot), cache.frame(slot));
+      if (cache.findAbsent(this.tag(), this.low(), this.high())) return this.abort();
     }
     const result = this.walk();
     if (result === 'more') return 'more';
@@ -408,22 +461,68 @@ export class Dma {
   }
 
   private requestPage(): Outcome {
-    const tag = this.device.freeTag();
-    if (tag < 0) return 'blocked';
-    this.putRest(this.pasid(), tag, this.refaults());
+    if (!this.device.mayRequest(1)) return 'blocked';
+    this.putRest(this.pasid(), this.device.freeTag(), this.refaults());
     this.put((this.header() & WRITE_REQUEST) | PAGE_REQUEST);
-    if (this.wires.sink === undefined) return 'more';
-    const address = alignDown(this.address(), PAGE_SIZE);
-    const text = this.isWrite() ? 'write' : 'read';
-    this.wires.sink({
-      type: 'page-request',
-      device: this.device.index,
-      pasid: this.pasid(),
-      address,
-      tag,
-      text,
-    });
+    this.group.begin(1, 'access');
+    this.announceRequests();
     return 'more';
+  }
+
+  /** Sends a group, or a stop marker, that no access is behind. */
+  private post(pasid: number, address: number, pages: number, write: boolean, kind: GroupKind): Outcome {
+    const count = Math.min(Math.max(1, pages), GROUP_MAX);
+    if (kind === 'asked' && !this.device.mayRequest(count)) return 'blocked';
+    const words = this.wires.words;
+    this.put(PAGE_REQUEST | (write ? WRITE_REQUEST : 0));
+    words.put(this.base + 1, lowWord(address));
+    words.put(this.base + 2, highWord(address));
+    // The index last: it is the lowest that no group has.
+    this.putRest(pasid & PASID_MASK, kind === 'asked' ? this.device.freeTag(this) : 0, 0);
+    this.group.begin(count, kind);
+    if (kind === 'asked') this.announceRequests();
+    else this.wires.sink?.({ type: 'stop-marker', device: this.device.index, pasid });
+    return 'more';
+  }
+
+  private announceRequests(): void {
+    const count = this.group.count();
+    const how = this.isWrite() ? 'write' : 'read';
+    for (let page = 0; page < count; page++) {
+      this.wires.sink?.({
+        type: 'page-request',
+        device: this.device.index,
+        pasid: this.pasid(),
+        address: this.pageAddress(page),
+        tag: this.groupIndex(),
+        text: count === 1 ? how : `${how}, ${page + 1} of ${count}`,
+      });
+    }
+  }
+
+  /** Address of a page of the group. */
+  pageAddress(page: number): number {
+    return alignDown(this.address(), PAGE_SIZE) + page * PAGE_SIZE;
+  }
+
+  private reply(): Outcome {
+    if (this.stage() !== REPLY) return 'blocked';
+    this.value = this.group.status();
+    this.clear();
+    return 'done';
+  }
+
+  /** The group has its response, or will never have one. */
+  private finish(status: number): void {
+    if (this.group.isAsked()) {
+      this.group.answer(status);
+      this.put(REPLY);
+      return;
+    }
+    this.group.clear();
+    this.putRest(this.pasid(), 0, this.refaults());
+    const isGranted = status === PPR_SUCCESS;
+    this.put((this.header() & WRITE_REQUEST) | (isGranted ? LOOKUP | ANSWERED : ABORT));
   }
 
   private abort(): Outcome {
@@ -434,6 +533,7 @@ export class Dma {
 
   private clear(): void {
     for (let word = 0; word <= WALK_WORDS; word++) this.wires.words.put(this.base + word, 0);
+    this.group.clear();
   }
 
   private shares(low: number, high: number, level: number): boolean {

@@ -46,6 +46,11 @@ export class Fifo {
     return true;
   }
 
+  /** Changes a word of a record that is there. */
+  set(record: number, word: number, value: number): void {
+    this.wires.words.put(this.base + record * this.width + word, value);
+  }
+
   /** Drops the oldest record. */
   shift(): void {
     const words = this.wires.words;

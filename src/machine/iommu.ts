@@ -5,17 +5,24 @@
  * An invalidation is carried out when the processor reaches it, not when it is queued. COMPLETION_WAIT stays
  * at the head until what the invalidations before it must wait for is over, and so holds back the commands
  * after it.
- * Simplified: the event log keeps its first four entries and an overflow bit; nothing consumes them. Page
- * requests are groups of one.
+ *
+ * A page request that finds the log full is lost, and so is every one after it until software starts the log
+ * again. To a group whose last request is lost so the IOMMU may send a response of its own.
+ *
+ * Software that polls for a completion gives up after some time, where the scenario lets it: the wait is then
+ * nobody's, and stays in the queue.
+ * Simplified: the event log keeps its first four entries and an overflow bit; nothing consumes them.
  */
-import { alignDown, formatAddress, fromWords, highWord, lowWord, PAGE_SIZE } from '../base/address';
+import { formatAddress, fromWords, highWord, lowWord } from '../base/address';
 import type { Layout } from '../base/layout';
 import { EntryCache } from './cache';
 import type { IommuConfig } from './config';
 import type { Outcome } from './cpu';
-import { type Device, statusName } from './device';
+import type { Device } from './device';
+import type { Dma } from './dma';
 import { Fifo } from './fifo';
 import type { CommandFields } from './observer';
+import { statusName } from './page-group';
 import type { Wires } from './wires';
 
 const EVENT_LOG = 4;
@@ -42,10 +49,16 @@ const names: readonly CommandName[] = [
 
 /**
  * Command words: type 0..2, all 3, pde 4, status 5..8, pasid 9..20, device 21..28; address; tag or thread.
- * Log words: valid 0, write 1, last 2, tag 3..11, pasid 12..23, device 24..31; address.
+ * The thread of a wait that was given up is -1.
+ * Log words: 1 + device 0..8, pasid 9..20, tag 21..29, stop marker 30; address, whose lowest bits are write 0
+ * and last 1.
  */
 const ALL = 1 << 3;
 const PDE = 1 << 4;
+const NOBODY = -1;
+const STOP = 1 << 30;
+const WRITE = 1;
+const LAST = 2;
 
 /** A queued command, for views. */
 export interface Command extends CommandFields {
@@ -63,6 +76,8 @@ export interface PageRequest {
   readonly tag: number;
   readonly write: boolean;
   readonly last: boolean;
+  /** A stop marker: the device has stopped using the PASID. Nothing is asked for, nothing is answered. */
+  readonly stop: boolean;
 }
 
 /** An entry of the event log. */
@@ -85,6 +100,11 @@ export class Iommu {
   private readonly log: Fifo;
   private readonly events: Fifo;
   private readonly overflow: number;
+  /** Whether a page request was lost, since which none is logged. */
+  private readonly pprOverflow: number;
+  /** Completion waits that were given up so far, and the threads that gave up their last one. */
+  private readonly timeouts: number;
+  private readonly gaveUp: number;
 
   constructor(wires: Wires, layout: Layout, index: number, config: IommuConfig) {
     this.wires = wires;
@@ -96,6 +116,9 @@ export class Iommu {
     this.log = new Fifo(wires, layout, config.pprLog, 3);
     this.events = new Fifo(wires, layout, EVENT_LOG, 3);
     this.overflow = layout.reserve(1);
+    this.pprOverflow = layout.reserve(1);
+    this.timeouts = layout.reserve(1);
+    this.gaveUp = layout.reserve(1);
   }
 
   /** Queues the invalidation of one address, or all, of a PASID; false if the queue is full. */
@@ -110,7 +133,45 @@ export class Iommu {
 
   /** Queues a completion wait; false if the queue is full. */
   queueCompletionWait(thread: number): boolean {
-    return this.queue(COMPLETION_WAIT, 0, 0, 0, thread);
+    if (!this.queue(COMPLETION_WAIT, 0, 0, 0, thread)) return false;
+    const { words } = this.wires;
+    words.put(this.gaveUp, words.get(this.gaveUp) & ~(1 << thread));
+    return true;
+  }
+
+  /** Commands that the queue has room for. */
+  room(): number {
+    return this.commands.capacity - this.commands.count();
+  }
+
+  /** Threads whose wait can time out now, in the order of their waits. */
+  waiting(): number[] {
+    const { words } = this.wires;
+    if (words.get(this.timeouts) >= this.config.completionTimeouts) return [];
+    const found: number[] = [];
+    for (let record = 0; record < this.commands.count(); record++) {
+      const thread = this.commands.get(record, 3);
+      const isWait = (this.commands.get(record, 0) & 7) === COMPLETION_WAIT;
+      if (isWait && thread !== NOBODY && !found.includes(thread)) found.push(thread);
+    }
+    return found;
+  }
+
+  /** A thread gives up the waits that it has in the queue. The commands stay. */
+  giveUp(thread: number): void {
+    const { words } = this.wires;
+    for (let record = 0; record < this.commands.count(); record++) {
+      const isWait = (this.commands.get(record, 0) & 7) === COMPLETION_WAIT;
+      if (isWait && this.commands.get(record, 3) === thread) this.commands.set(record, 3, NOBODY);
+    }
+    words.put(this.timeouts, words.get(this.timeouts) + 1);
+    words.put(this.gaveUp, words.get(this.gaveUp) | (1 << thread));
+    this.wires.sink?.({ type: 'time-out', iommu: this.index, thread });
+  }
+
+  /** Whether a thread gave up the last wait that it queued. */
+  hasGivenUp(thread: number): boolean {
+    return ((this.wires.words.get(this.gaveUp) >>> thread) & 1) !== 0;
   }
 
   /** Queues a page response; false if the queue is full. */
@@ -159,26 +220,59 @@ export class Iommu {
     return 'done';
   }
 
-  /** Whether the page-request writer has a request to write, and room for it. */
-  hasUnlogged(): boolean {
-    if (this.log.count() >= this.log.capacity) return false;
-    return this.devices.some(device => device.programs.some(program => program.hasUnloggedPageRequest()));
+  /** How many devices' programs the page-request writer can take the next request from. */
+  pprChoices(): number {
+    return this.arriving().length;
   }
 
-  /** Moves one page request into the log: the lowest device first. */
-  pprStep(): Outcome {
-    if (!this.hasUnlogged()) return 'blocked';
-    for (const device of this.devices) {
-      const program = device.programs.find(candidate => candidate.hasUnloggedPageRequest());
-      if (program === undefined) continue;
-      const flags = 1 | (program.isWrite() ? 2 : 0) | 4 | (program.groupIndex() << 3);
-      const address = alignDown(program.address(), PAGE_SIZE);
-      const word = flags | (program.pasid() << 12) | (device.index << 24);
-      this.log.push(word, lowWord(address), highWord(address));
-      program.pageRequestLogged();
-      break;
-    }
+  /** Takes one page request: into the log, or nowhere if that is full or has overflown. */
+  pprStep(choice: number): Outcome {
+    const program = this.arriving()[choice];
+    if (program === undefined) return 'blocked';
+    const { group } = program;
+    const address = program.pageAddress(group.arrived());
+    const last = group.arrived() + 1 === group.count();
+    const flags = (program.isWrite() ? WRITE : 0) | (last ? LAST : 0);
+    const id = (program.device.index + 1) | (program.pasid() << 9) | (program.groupIndex() << 21);
+    const interrupt = this.log.count() === 0;
+    const { words } = this.wires;
+    const isLost =
+      words.get(this.pprOverflow) !== 0 ||
+      !this.log.push(id | (group.isStop() ? STOP : 0), lowWord(address) | flags, highWord(address));
+    if (isLost) words.put(this.pprOverflow, 1);
+    const pasid = program.pasid();
+    const tag = program.groupIndex();
+    const answers = isLost && last && !group.isStop() && this.config.autoResponse >= 0;
+    program.pageRequestArrived();
+    const told = { iommu: this.index, device: program.device.index, pasid, address, tag };
+    this.wires.sink?.(
+      isLost ? { type: 'page-request-lost', ...told } : { type: 'page-request-logged', ...told, interrupt },
+    );
+    if (answers) program.device.respond(pasid, tag, this.config.autoResponse, 'iommu');
     return 'done';
+  }
+
+  /** Whether a page request was lost since the log was last started. */
+  hasPprOverflow(): boolean {
+    return this.wires.words.get(this.pprOverflow) !== 0;
+  }
+
+  /** Starts the page-request log again, with what is in it. */
+  restartPprLog(): void {
+    this.wires.words.put(this.pprOverflow, 0);
+  }
+
+  /** Programs with a page request on its way: the lowest device first. A stop marker lets the others by. */
+  private arriving(): Dma[] {
+    const found: Dma[] = [];
+    for (const device of this.devices) {
+      const own = device.programs.filter(program => program.hasUnloggedPageRequest());
+      for (const program of own) {
+        const isBefore = (other: Dma) => !other.group.isStop() && other.pasid() === program.pasid();
+        if (!program.group.isStop() || !own.some(isBefore)) found.push(program);
+      }
+    }
+    return found;
   }
 
   /** Entries in the page-request log. */
@@ -194,13 +288,15 @@ export class Iommu {
   /** Entry of the page-request log; zeros where there is none. */
   pprFields(record: number): PageRequest {
     const word = this.log.get(record, 0);
+    const low = this.log.get(record, 1);
     return {
-      device: word >>> 24,
-      pasid: (word >>> 12) & 4095,
-      address: fromWords(this.log.get(record, 1), this.log.get(record, 2)),
-      tag: (word >>> 3) & 511,
-      write: (word & 2) !== 0,
-      last: (word & 4) !== 0,
+      device: (word & 511) - 1,
+      pasid: (word >>> 9) & 4095,
+      address: fromWords(low & ~(WRITE | LAST), this.log.get(record, 2)),
+      tag: (word >>> 21) & 511,
+      write: (low & WRITE) !== 0,
+      last: (low & LAST) !== 0,
+      stop: (word & STOP) !== 0,
     };
   }
 
@@ -267,7 +363,8 @@ export class Iommu {
 
   private invalidatePages(device: Device, pasid: number, low: number, high: number, word: number): void {
     const all = (word & ALL) !== 0;
-    const pde = (word & PDE) !== 0;
+    const { pointerFlush } = this.config;
+    const pde = pointerFlush === 'pde' ? (word & PDE) !== 0 : pointerFlush === 'always';
     const tag = device.tag(pasid);
     this.wires.searched?.mayHold.iommuInvalidated(device, pasid, low, high, all, pde);
     if (all) this.iotlb.dropTag(tag, 'command');
@@ -304,7 +401,10 @@ export class Iommu {
 }
 
 function commandText(command: Omit<Command, 'text'>): string {
-  if (command.name === 'COMPLETION_WAIT') return `COMPLETION_WAIT thread ${command.thread}`;
+  if (command.name === 'COMPLETION_WAIT')
+    return command.thread === NOBODY
+      ? 'COMPLETION_WAIT, given up'
+      : `COMPLETION_WAIT thread ${command.thread}`;
   const target = command.name === 'INVALIDATE_IOMMU_PAGES' ? 'domain' : 'device';
   const number = target === 'domain' ? command.device + 1 : command.device;
   const head = `${command.name} ${target} ${number} pasid ${command.pasid}`;

@@ -60,10 +60,25 @@ export interface DeviceRequest {
   readonly stage: DmaStage;
   /** Group index of a page request, -1 for others. */
   readonly tag: number;
+  /** Requests of the group, and those that have reached the IOMMU. */
+  readonly pages: number;
+  readonly arrived: number;
   /** The answer will not be used: its range was invalidated meanwhile. */
   readonly discard: boolean;
   readonly marked: boolean;
   readonly refaults: number;
+}
+
+/** PRI of a device, as its registers have it. */
+export interface PriState {
+  readonly enabled: boolean;
+  readonly stopped: boolean;
+  /** RF. */
+  readonly responseFailure: boolean;
+  /** UPRGI. */
+  readonly unexpectedResponse: boolean;
+  readonly allocation: number;
+  readonly outstanding: number;
 }
 
 /** The whole machine: every operation that the code under study and the agents have on hardware. */
@@ -329,6 +344,30 @@ export class Machine {
     return !this.iommus.some(iommu => iommu.isWaiting(thread));
   }
 
+  /** Whether a thread gave up the last completion wait that it queued. */
+  completionTimedOut(thread: number): boolean {
+    return this.iommus.some(iommu => iommu.hasGivenUp(thread));
+  }
+
+  /** How many threads could give up waiting for a completion of an IOMMU now. */
+  timeoutChoices(iommu: number): number {
+    return this.iommu(iommu).waiting().length;
+  }
+
+  /** One of them gives up. */
+  timeoutStep(iommu: number, choice: number): Outcome {
+    const unit = this.iommu(iommu);
+    const thread = unit.waiting()[choice];
+    if (thread === undefined) return 'blocked';
+    unit.giveUp(thread);
+    return 'done';
+  }
+
+  /** Commands that the queue of an IOMMU has room for. */
+  commandRoom(iommu: number): number {
+    return this.iommu(iommu).room();
+  }
+
   /** Queues COMPLETE_PPR; false if the queue is full. */
   queueCompletePpr(device: number, pasid: number, tag: number, status: number): boolean {
     return this.device(device).iommu.queueCompletePpr(device, pasid, tag, status);
@@ -344,14 +383,24 @@ export class Machine {
     return this.iommu(iommu).commandStep();
   }
 
-  /** Whether `pprStep` would write a request. */
-  pprReady(iommu: number): boolean {
-    return this.iommu(iommu).hasUnlogged();
+  /** How many requests the page-request writer can take next. */
+  pprChoices(iommu: number): number {
+    return this.iommu(iommu).pprChoices();
   }
 
-  /** The page-request writer moves one request into the log. */
-  pprStep(iommu: number): Outcome {
-    return this.iommu(iommu).pprStep();
+  /** The page-request writer takes one request: into the log, if there is room. */
+  pprStep(iommu: number, choice = 0): Outcome {
+    return this.iommu(iommu).pprStep(choice);
+  }
+
+  /** Whether a page request was lost since the log was last started. */
+  pprOverflow(iommu: number): boolean {
+    return this.iommu(iommu).hasPprOverflow();
+  }
+
+  /** Starts a page-request log again after an overflow. */
+  pprRestart(iommu: number): void {
+    this.iommu(iommu).restartPprLog();
   }
 
   /** Entries in a page-request log. */
@@ -387,6 +436,47 @@ export class Machine {
     const outcome = dma.step(pasid, address, write, value);
     if (outcome === 'done' && !write) this.value = dma.value;
     return outcome;
+  }
+
+  /** One step of a device program that asks for pages in a row. The response is the `value`. */
+  askStep(program: number, pasid: number, address: number, pages: number, write: boolean): Outcome {
+    const dma = this.program(program);
+    const outcome = dma.ask(pasid, address, pages, write);
+    if (outcome === 'done') this.value = dma.value;
+    return outcome;
+  }
+
+  /** One step of a stop marker of a device program. */
+  stopStep(program: number, pasid: number): Outcome {
+    return this.program(program).stop(pasid);
+  }
+
+  /** PRI of a device: its control and status registers. */
+  pri(device: number): PriState {
+    const unit = this.device(device);
+    return {
+      enabled: unit.isPriEnabled(),
+      stopped: unit.isPriStopped(),
+      responseFailure: unit.hasResponseFailure(),
+      unexpectedResponse: unit.hasUnexpectedResponse(),
+      allocation: unit.allocation(),
+      outstanding: unit.outstanding(),
+    };
+  }
+
+  /** Sets Enable of a device's PRI. */
+  enablePri(device: number, requests: number): void {
+    this.device(device).enablePri(requests);
+  }
+
+  /** Clears Enable of a device's PRI. */
+  disablePri(device: number): void {
+    this.device(device).disablePri();
+  }
+
+  /** Resets a device's PRI. */
+  resetPri(device: number): void {
+    this.device(device).resetPri();
   }
 
   /** How many actions the ATS agent of a device has. */
@@ -442,7 +532,7 @@ export class Machine {
     const { searched } = this.wires;
     if (searched !== undefined) return searched.leavesAt(address);
     return this.copies().filter(
-      copy => copy.leaf && copy.address <= address && address < copy.address + copy.size,
+      copy => copy.leaf && !copy.absent && copy.address <= address && address < copy.address + copy.size,
     );
   }
 
@@ -479,6 +569,8 @@ export class Machine {
         write: dma.isWrite(),
         stage: dma.stageName(),
         tag: dma.hasPageRequest() ? dma.groupIndex() : -1,
+        pages: dma.outstanding(),
+        arrived: dma.group.arrived(),
         discard: dma.isDiscarded(),
         marked: dma.isMarked(),
         refaults: dma.refaults(),

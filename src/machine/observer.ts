@@ -129,13 +129,47 @@ export type MachineEvent =
       readonly command: CommandFields | null;
     }
   | {
-      readonly type: 'page-request' | 'page-response';
+      readonly type: 'page-request';
       readonly device: number;
       readonly pasid: number;
       readonly address: number;
       readonly tag: number;
       readonly text: string;
     }
+  | {
+      readonly type: 'page-response';
+      readonly device: number;
+      readonly pasid: number;
+      readonly address: number;
+      readonly tag: number;
+      readonly text: string;
+      readonly status: number;
+      /** No group waited for it. */
+      readonly unexpected: boolean;
+    }
+  | {
+      readonly type: 'page-request-logged';
+      readonly iommu: number;
+      readonly device: number;
+      readonly pasid: number;
+      readonly address: number;
+      readonly tag: number;
+      /** Whether the log was empty, so that an interrupt tells of it. */
+      readonly interrupt: boolean;
+    }
+  | {
+      readonly type: 'page-request-lost';
+      readonly iommu: number;
+      readonly device: number;
+      readonly pasid: number;
+      readonly address: number;
+      readonly tag: number;
+    }
+  | { readonly type: 'stop-marker'; readonly device: number; readonly pasid: number }
+  /** PRI of a device was enabled, disabled or reset. */
+  | { readonly type: 'pri'; readonly device: number; readonly text: string }
+  /** A thread gave up waiting for a completion. */
+  | { readonly type: 'time-out'; readonly iommu: number; readonly thread: number }
   | {
       readonly type: 'io-page-fault';
       readonly device: number;

@@ -7,6 +7,8 @@
 export const VALID = 1 << 0;
 /** Cache entry: a translation, not a pointer to a table. */
 export const LEAF = 1 << 1;
+/** Cache entry, with LEAF: there was no entry. It leads nowhere, and grants nothing. */
+export const ABSENT = 1 << 2;
 /** Registers: the access asks for writing. */
 export const WRITE_REQUEST = 1 << 3;
 /**

@@ -250,6 +250,7 @@ export class SearchAccess {
       noExecute: false,
       dirty: (flags & D) !== 0,
       global: false,
+      absent: false,
       marked: (flags & MARK) !== 0,
     };
   }

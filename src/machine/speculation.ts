@@ -20,7 +20,7 @@ import { type Device, PASIDS } from './device';
 import type { TableFormat } from './entry-format';
 import type { Frames } from './frames';
 import type { Agent, CacheKind } from './observer';
-import { D, domainOf, GATHERED, LEAF, levelOf, pasidOf, rootFrame } from './register-bits';
+import { ABSENT, D, domainOf, GATHERED, LEAF, levelOf, pasidOf, rootFrame } from './register-bits';
 import { type Reach, rootRights, type Walker, type WalkPort } from './walk';
 
 /** Something a cache can do on its own now. */
@@ -170,7 +170,7 @@ export class Speculation {
       if (flags === 0) break;
       const tag = iotlb.tag(slot);
       const pasid = pasidOf(tag);
-      if ((flags & LEAF) === 0 || tag !== device.tag(pasid)) continue;
+      if ((flags & (LEAF | ABSENT)) !== LEAF || tag !== device.tag(pasid)) continue;
       const [address, level, frame] = [iotlb.address(slot), levelOf(flags), iotlb.frame(slot)];
       const kept = answered(flags);
       if (device.atc.hasLatest(tag, level, lowWord(address), highWord(address), kept, frame)) continue;

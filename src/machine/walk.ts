@@ -3,7 +3,8 @@
  *
  * Registers of a walk are four words: flags (register-bits.ts), the address (two words), and the frame of
  * the table to read next. A step is atomic: it reads one entry and sets A in it, and D in a leaf for a
- * store. Absent entries are never cached. What is filled inherits the mark of every pointer on the way.
+ * store. Absent entries are cached only by an IOMMU that says so. What is filled inherits the mark of every
+ * pointer on the way.
  */
 import { fromWords, highWord, lowWord, slotOf } from '../base/address';
 import type { EntryCache } from './cache';
@@ -11,6 +12,7 @@ import { PTE, pteFrame, pteNuma, type TableFormat } from './entry-format';
 import { type Frames, pieceFrame, TABLE } from './frames';
 import type { Agent } from './observer';
 import {
+  ABSENT,
   D,
   G,
   GATHERED,
@@ -42,6 +44,8 @@ export interface WalkPort {
    * not walked again for it. It has no G: the PASID always counts.
    */
   readonly isIommu: boolean;
+  /** Whether `leaves` also keeps that there was nothing. */
+  readonly cachesAbsent: boolean;
 }
 
 /** What a walk knows before it reads an entry: the table and its level, and what it gathered on its way. */
@@ -120,6 +124,7 @@ export class Walker {
     this.wires.sink?.({ type: 'walk', by: port.agent, address, frame: table, slot, level });
     const value = this.frames.read(table, slot);
     const kind = this.decode(port, from, value, write);
+    if (kind === 'absent' && port.cachesAbsent) port.leaves.fill(tag, level, low, high, LEAF | ABSENT, 0);
     if (kind === 'absent' || kind === 'denied') return kind;
     const used = value | PTE.A | (write && kind === 'leaf' ? PTE.D : 0);
     if (used !== value) this.frames.write(table, slot, used);

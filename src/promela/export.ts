@@ -58,6 +58,13 @@ export function exportPromela(program: Program, reached: Reached | null): string
 }
 
 function refuseWhatIsMissing({ scenario, daemons }: Program): void {
+  for (const iommu of scenario.machine.iommus) {
+    const requests = iommu.devices.reduce((sum, device) => sum + device.requests, 0);
+    if (requests > iommu.pprLog) throw new NotExportable('a page-request log that may overflow');
+    if (iommu.completionTimeouts > 0) throw new NotExportable('completion waits that are given up');
+    if (iommu.pointerFlush !== 'pde') throw new NotExportable(`pde-${iommu.pointerFlush}`);
+    if (iommu.cachesAbsent) throw new NotExportable('negative-caching');
+  }
   if (scenario.tasks.some(({ parent }) => parent !== null)) throw new NotExportable('a task that is forked');
   if (daemons.some(({ passes }) => passes !== null && passes > 0))
     throw new NotExportable('a daemon that makes passes');

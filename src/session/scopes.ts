@@ -87,7 +87,8 @@ function deviceRows(vm: Vm, device: number): Variable[] {
   }
   const requests = machine.requests(device).map(request => {
     const what = `${request.write ? 'write' : 'read'} ${addressText(vm, request.address)}`;
-    const tag = request.tag < 0 ? '' : `, tag ${request.tag}`;
+    const group = request.pages > 1 ? `, ${request.arrived} of ${request.pages} have arrived` : '';
+    const tag = request.tag < 0 ? '' : `, tag ${request.tag}${group}`;
     return row(
       request.stage,
       `${what}, PASID ${request.pasid}${tag}${request.discard ? ', to be discarded' : ''}`,
@@ -100,7 +101,7 @@ function deviceRows(vm: Vm, device: number): Variable[] {
       row(flight.write ? 'write' : 'read', `${addressText(vm, flight.address)} at frame ${flight.frame}`),
     );
   return [
-    row('page requests', machine.hasPri(device) ? 'on' : 'off'),
+    row('page requests', machine.hasPri(device) ? 'on' : 'off', rows(priRows(vm, device))),
     ...(machine.hasFailed(device) ? [row('state', 'failed')] : []),
     row('PASID table', `${bindings.length} entries`, rows(bindings)),
     cacheRow(vm, 'ATC', copy => copy.cache === 'atc' && copy.owner === device),
@@ -109,17 +110,34 @@ function deviceRows(vm: Vm, device: number): Variable[] {
   ];
 }
 
+/** PRI's control and status registers; nothing for a device without PRI. */
+function priRows(vm: Vm, device: number): Variable[] {
+  if ((vm.machine.devices[device]?.config.requests ?? 0) === 0) return [];
+  const pri = vm.machine.pri(device);
+  const bit = (name: string, isSet: boolean): Variable => row(name, isSet ? '1' : '0');
+  return [
+    row('outstanding', `${pri.outstanding} of ${pri.allocation}`),
+    bit('Enable', pri.enabled),
+    bit('Stopped', pri.stopped),
+    bit('RF', pri.responseFailure),
+    bit('UPRGI', pri.unexpectedResponse),
+  ];
+}
+
 function iommuRows(vm: Vm, iommu: number): Variable[] {
   const { machine } = vm;
   const commands = machine.commandQueue(iommu).map((command, index) => row(`[${index}]`, command.text));
-  const requests = machine
-    .pprLog(iommu)
-    .map(request =>
-      row(`tag ${request.tag}`, `${deviceName(vm, request.device)} ${addressText(vm, request.address)}`),
-    );
+  const requests = machine.pprLog(iommu).map(request => {
+    const name = deviceName(vm, request.device);
+    if (request.stop) return row('stop marker', `${name} PASID ${request.pasid}`);
+    const last = request.last ? ', last' : '';
+    return row(`tag ${request.tag}`, `${name} ${addressText(vm, request.address)}${last}`);
+  });
+  const { commandQueue, pprLog } = machine.iommus[iommu]?.config ?? { commandQueue: 0, pprLog: 0 };
+  const overflow = machine.pprOverflow(iommu) ? ', overflown: nothing is logged' : '';
   return [
-    row('command queue', `${commands.length} commands`, rows(commands)),
-    row('page-request log', `${requests.length} requests`, rows(requests)),
+    row('command queue', `${commands.length} commands of ${commandQueue}`, rows(commands)),
+    row('page-request log', `${requests.length} requests of ${pprLog}${overflow}`, rows(requests)),
     cacheRow(vm, 'IOTLB', copy => copy.cache === 'iotlb' && copy.owner === iommu),
     cacheRow(vm, 'walk cache', copy => copy.cache === 'walk-cache' && copy.owner === iommu),
   ];
@@ -133,6 +151,7 @@ function cacheRow(vm: Vm, name: string, belongs: (copy: CachedCopy) => boolean):
 
 /** `-> frame 12 W U, freed`. */
 export function copyText(copy: CachedCopy): string {
+  if (copy.absent) return `-> nothing (level ${copy.level})`;
   const target = copy.leaf
     ? `-> frame ${copy.frame}`
     : `-> table in frame ${copy.frame} (level ${copy.level - 1})`;

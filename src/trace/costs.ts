@@ -2,6 +2,8 @@
  * What a run cost, counted and not timed: what software asked of hardware, and what hardware asked of
  * software. Counted from what happened, so a step back takes its costs back; no part of the state.
  */
+import type { MachineEvent } from '../machine/observer';
+import { PPR_FAILURE, PPR_SUCCESS } from '../machine/page-group';
 import type { Happening } from './records';
 
 /** Counts of one run. */
@@ -17,7 +19,18 @@ export interface Costs {
   readonly iommuInvalidations: number;
   readonly deviceInvalidations: number;
   readonly completionWaits: number;
+  /** Completion waits that software gave up. */
+  readonly timeouts: number;
+  /** Page requests that devices made, and those that the IOMMU lost because its log was full. */
   readonly pageRequests: number;
+  readonly lostRequests: number;
+  /** Requests that were written to an empty log: each interrupts. */
+  readonly requestInterrupts: number;
+  /** Responses that devices got, by kind; those that answer nothing count apart. */
+  readonly responsesSuccess: number;
+  readonly responsesInvalid: number;
+  readonly responsesFailure: number;
+  readonly responsesUnexpected: number;
   /** Page requests for an address that was answered before. */
   readonly retries: number;
   /** Steps of the run that lie between page requests and their answers. */
@@ -33,7 +46,14 @@ const labels: Readonly<Record<Counted, string>> = {
   iommuInvalidations: 'IOMMU invalidations',
   deviceInvalidations: 'device TLB invalidations',
   completionWaits: 'completion waits',
+  timeouts: 'completion waits given up',
   pageRequests: 'page requests',
+  lostRequests: 'page requests lost',
+  requestInterrupts: 'page-request interrupts',
+  responsesSuccess: 'page responses SUCCESS',
+  responsesInvalid: 'page responses INVALID',
+  responsesFailure: 'page responses FAILURE',
+  responsesUnexpected: 'page responses unexpected',
   retries: 'retries',
   stalls: 'steps stalled by page requests',
 };
@@ -53,7 +73,14 @@ export function costsOf(happenings: readonly Pick<Happening, 'position' | 'event
     iommuInvalidations: 0,
     deviceInvalidations: 0,
     completionWaits: 0,
+    timeouts: 0,
     pageRequests: 0,
+    lostRequests: 0,
+    requestInterrupts: 0,
+    responsesSuccess: 0,
+    responsesInvalid: 0,
+    responsesFailure: 0,
+    responsesUnexpected: 0,
     retries: 0,
     stalls: 0,
   };
@@ -71,11 +98,12 @@ export function costsOf(happenings: readonly Pick<Happening, 'position' | 'event
       const counted = commands[machine.command?.name ?? ''];
       if (counted !== undefined) counts[counted]++;
     }
+    const counted = countedFor(machine);
+    if (counted !== null) counts[counted]++;
     if (machine.type !== 'page-request' && machine.type !== 'page-response') continue;
     const group = `${machine.device} ${machine.pasid} ${machine.tag}`;
     const address = `${machine.device} ${machine.pasid} ${machine.address}`;
     if (machine.type === 'page-request') {
-      counts.pageRequests++;
       if (answered.has(address)) counts.retries++;
       waiting.set(group, { position, address });
     } else {
@@ -87,6 +115,26 @@ export function costsOf(happenings: readonly Pick<Happening, 'position' | 'event
     }
   }
   return { callbacks, ...counts };
+}
+
+/** What an event about page requests or completions counts for; null for others. */
+function countedFor(event: MachineEvent): Counted | null {
+  switch (event.type) {
+    case 'time-out':
+      return 'timeouts';
+    case 'page-request':
+      return 'pageRequests';
+    case 'page-request-lost':
+      return 'lostRequests';
+    case 'page-request-logged':
+      return event.interrupt ? 'requestInterrupts' : null;
+    case 'page-response':
+      if (event.unexpected) return 'responsesUnexpected';
+      if (event.status === PPR_SUCCESS) return 'responsesSuccess';
+      return event.status === PPR_FAILURE ? 'responsesFailure' : 'responsesInvalid';
+    default:
+      return null;
+  }
 }
 
 /** The counts that are not 0, a line each. */

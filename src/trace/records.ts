@@ -253,6 +253,14 @@ function machineRecord(
       return record('store-entry', `frame ${event.frame}, entry ${event.slot}`);
     case 'alloc-frame':
       return record('alloc-frame', `frame ${event.frame}, ${kindOfLevel[event.level] ?? 'page'}`);
+    case 'page-request-lost':
+      return record(event.type, `tag ${event.tag}: the log is full`, pageName(vm, event.address));
+    case 'pri':
+    case 'stop-marker':
+      return record(event.type, event.type === 'pri' ? event.text : `PASID ${event.pasid}`);
+    case 'time-out':
+      return record(event.type, `${vm.threads[event.thread]?.shortName ?? '?'} gives up a COMPLETION_WAIT`);
+    case 'page-request-logged':
     case 'walk':
       return null;
   }

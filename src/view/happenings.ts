@@ -166,6 +166,15 @@ function machineWords(session: Session, event: MachineEvent, place: Place | null
       return { text: 'the device gives up' };
     case 'gcr3':
       return { text: rootText(session, event) };
+    case 'page-request-lost':
+      return { text: `the log is full: page request ${event.tag} is lost` };
+    case 'stop-marker':
+      return { text: `stop marker, PASID ${event.pasid}` };
+    case 'pri':
+      return { text: `PRI of ${deviceName(vm, event.device)}: ${event.text}` };
+    case 'time-out':
+      return { text: `${vm.threads[event.thread]?.shortName ?? '?'} gives up waiting for a completion` };
+    case 'page-request-logged':
     case 'drop':
     case 'walk':
     case 'cr3':

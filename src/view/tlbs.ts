@@ -1,6 +1,6 @@
 /**
  * The tree of caches: per CPU the TLB and the paging-structure cache, per IOMMU the IOTLB and the walk cache,
- * per device the ATC. An entry the page tables no longer back is stale, and says why.
+ * per device the ATC, with the queues between them. An entry the page tables no longer back is stale, and says why.
  */
 import { PAGE_SIZE, tableIndex } from '../base/address';
 import type { CachedCopy } from '../machine/copies';
@@ -14,6 +14,7 @@ import { copyText } from '../session/scopes';
 import type { Session } from '../session/session';
 import { addressText } from '../vm/format';
 import { type FilePath, leaf, type Marks, originOf } from './nodes';
+import { deviceRequests, iommuQueues } from './queues';
 import type { TreeNode } from './tree';
 
 interface Drawing {
@@ -40,12 +41,13 @@ export function tlbNodes(session: Session, previous: number, filePath: FilePath)
     const children = [
       cacheNode(drawing, 'IOTLB', 'iotlb', iommu),
       cacheNode(drawing, 'walk cache', 'walk-cache', iommu),
+      ...iommuQueues(session, iommu),
     ];
     return unitNode(`iommu${iommu}`, iommuName(session.vm, iommu), 'server', children);
   });
   const devices = machine.devices.flatMap((device, index) => {
     if (!device.hasAts()) return [];
-    const children = [cacheNode(drawing, 'ATC', 'atc', index)];
+    const children = [cacheNode(drawing, 'ATC', 'atc', index), ...deviceRequests(session, index)];
     return [unitNode(`device${index}`, deviceName(session.vm, index), 'circuit-board', children)];
   });
   return [...cpus, ...iommus, ...devices];
@@ -97,7 +99,7 @@ function copyNode(drawing: Drawing, copy: CachedCopy, seen: Map<string, number>)
     label: addressText(vm, copy.address),
     description: `${copyText(copy)}${why === null ? '' : `, stale: ${why}`}${space}`,
     tooltip: history(session, causes, copy, fill, why),
-    icon: copy.leaf ? 'symbol-field' : 'list-tree',
+    icon: copy.absent ? 'circle-slash' : copy.leaf ? 'symbol-field' : 'list-tree',
     marks,
     origin: originOf(session, fill, filePath),
     children: [],
@@ -139,6 +141,7 @@ function rootOf(session: Session, copy: CachedCopy): number {
 
 function leafStaleness(session: Session, copy: CachedCopy, root: number): string | null {
   const { machine } = session.vm;
+  if (copy.absent) return machine.backing(root, copy.address) === undefined ? null : 'a page is mapped now';
   for (let offset = 0; offset < copy.size; offset += PAGE_SIZE) {
     const backing = machine.backing(root, copy.address + offset);
     if (backing === undefined) return 'the page is not mapped any more';

@@ -23,7 +23,11 @@ export function agentStep(vm: Vm, id: number): StepResult['status'] {
     case 'commands':
       return hardware(vm, 1, () => vm.machine.commandStep(thread.index));
     case 'ppr':
-      return hardware(vm, 1, () => vm.machine.pprStep(thread.index));
+      return hardware(vm, vm.machine.pprChoices(thread.index), choice =>
+        vm.machine.pprStep(thread.index, choice),
+      );
+    case 'timer':
+      return giveUp(vm, thread);
     case 'caches':
       return vm.caches.step();
     case 'daemon':
@@ -92,6 +96,11 @@ export function agentNote(vm: Vm, id: number): { readonly name: string; readonly
         name: 'page-request writer',
         text: `${vm.machine.pprLog(thread.index).length} requests in the log`,
       };
+    case 'timer':
+      return {
+        name: 'time-outs',
+        text: `${vm.machine.timeoutChoices(thread.index)} threads could give up waiting`,
+      };
     case 'caches':
       return { name: 'fills and evictions', text: `${vm.machine.evictions().length} entries held` };
     default:
@@ -103,6 +112,14 @@ function hardware(vm: Vm, choices: number, step: (choice: number) => string): St
   if (choices === 0) return idle(vm, 'has nothing to do');
   const outcome = step(vm.choose(choices, null));
   return outcome === 'blocked' ? idle(vm, 'has nothing it can do now') : 'stepped';
+}
+
+/** A thread that polls for a completion has polled long enough: the choice says which one. */
+function giveUp(vm: Vm, { index }: Thread): StepResult['status'] {
+  const choices = vm.machine.timeoutChoices(index);
+  if (choices === 0) return idle(vm, 'no completion is waited for');
+  vm.machine.timeoutStep(index, vm.choose(choices, null));
+  return 'stepped';
 }
 
 function idle(vm: Vm, text: string): 'blocked' {

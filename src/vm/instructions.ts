@@ -175,13 +175,24 @@ function resume(vm: Vm, fn: FunctionCode, result: number): void {
   vm.words.put(vm.frame + 1, instruction.next);
 }
 
+/** Builtins that stay at their statement for several steps. */
+const repeating: ReadonlySet<string> = new Set([
+  'dma_read',
+  'dma_write',
+  'load',
+  'request_pages',
+  'stop_marker',
+  'store',
+  'synchronize_srcu',
+]);
+
 function compileBuiltin(vm: Vm, instruction: Instruction & { readonly op: 'builtin' }): () => number {
   const run = builtinFor(vm, instruction.name, instruction.args);
   const result = instruction.result === null ? undefined : compilePlace(vm, instruction.result);
   const { next } = instruction;
   const entry: Builtin = builtins[instruction.name];
   const sleeps = entry.blocks === 'sleep';
-  const repeats = ['load', 'store', 'dma_read', 'dma_write', 'synchronize_srcu'].includes(instruction.name);
+  const repeats = repeating.has(instruction.name);
   return () => {
     if (sleeps) mightSleep(vm, instruction.name);
     const value = run();

@@ -47,7 +47,7 @@ export interface Scheduler {
   pick(vm: Vm, state: ScheduleState): Pick;
 }
 
-/** One step per agent in the order of the thread list; first choices; caches do nothing on their own. */
+/** One step per agent in the order of the thread list; first choices; caches rest, time runs out last. */
 export function fair(): Scheduler {
   return { initial: -1, pick: (vm, state) => pickFair(vm, typeof state === 'number' ? state : -1) };
 }
@@ -80,12 +80,17 @@ export function replay(lines: readonly ReplayStep[]): Scheduler {
 
 function pickFair(vm: Vm, last: number): Pick {
   const count = vm.threads.length;
+  let timer: Pick = null;
   for (let offset = 1; offset <= count; offset++) {
     const thread = (last + offset + count) % count;
-    if (vm.threads[thread]?.kind === 'caches') continue;
-    if (vm.choiceCount(thread).count > 0) return { thread, choice: 0, state: thread };
+    const kind = vm.threads[thread]?.kind;
+    if (kind === 'caches' || (kind === 'timer' && timer !== null)) continue;
+    if (vm.choiceCount(thread).count === 0) continue;
+    if (kind !== 'timer') return { thread, choice: 0, state: thread };
+    timer = { thread, choice: 0, state: thread };
   }
-  return null;
+  // Time runs out only where nobody else can go on.
+  return timer;
 }
 
 function pickReplay(vm: Vm, lines: readonly ReplayStep[], from: ReplayState): Pick {

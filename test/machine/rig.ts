@@ -34,6 +34,10 @@ export interface RigOptions {
   pprLog?: number;
   iotlb?: number;
   walkCache?: number;
+  pointerFlush?: 'pde' | 'always' | 'never';
+  cachesAbsent?: boolean;
+  autoResponse?: number;
+  completionTimeouts?: number;
 }
 
 /** A machine on words of its own, with its hooks and events on record as lines of text. */
@@ -53,6 +57,10 @@ export function rig(options: RigOptions = {}): Rig {
     walkCache: options.walkCache ?? 8,
     commandQueue: options.commandQueue ?? 8,
     pprLog: options.pprLog ?? 4,
+    pointerFlush: options.pointerFlush ?? ('pde' as const),
+    cachesAbsent: options.cachesAbsent ?? false,
+    autoResponse: options.autoResponse ?? -1,
+    completionTimeouts: options.completionTimeouts ?? 0,
     devices: devices.map(([atc, requests, refaults], at) => ({
       name: `dev${index}.${at}`,
       atc,

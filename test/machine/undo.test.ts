@@ -202,7 +202,7 @@ test('readiness tells exactly whether a step is blocked', () => {
           words.undo(mark);
         }
         for (const iommu of [0, 1]) {
-          const ready = [machine.commandReady(iommu), machine.pprReady(iommu)];
+          const ready = [machine.commandReady(iommu), machine.pprChoices(iommu) > 0];
           expect(machine.commandStep(iommu) !== 'blocked').toBe(ready[0]);
           words.undo(mark);
           expect(machine.pprStep(iommu) !== 'blocked').toBe(ready[1]);

@@ -1,7 +1,10 @@
 /**
  * Builtins that talk to hardware: CPU registers and TLBs, user accesses, DMA, the IOMMU's tables and queues.
  */
+import { PAGE_SIZE } from '../../base/address';
 import { isHardware } from '../../language/threads';
+import type { Outcome } from '../../machine/cpu';
+import { PPR_FAILURE } from '../../machine/page-group';
 import { compileExpr } from '../expressions';
 import { STAY, SWITCHED } from '../instructions';
 import { THREAD } from '../layout';
@@ -107,6 +110,48 @@ function dma(write: boolean): BuiltinMaker {
   };
 }
 
+/** One step of what a device program asks of its IOMMU without an access. */
+function asks(step: (vm: Vm, program: number, pasid: number, ...args: number[]) => Outcome): BuiltinMaker {
+  return values((vm, ...args) => {
+    const thread = vm.threads[vm.thread];
+    if (thread?.kind !== 'device') {
+      vm.violate('assertion', 'page requests are made by device programs only');
+      return 0;
+    }
+    const pasid = vm.program.scenario.devices[thread.index]?.pasid ?? 0;
+    const outcome = step(vm, thread.index, pasid, ...args);
+    if (outcome === 'more') return STAY;
+    if (outcome === 'done') return vm.machine.value;
+    const agents = vm.threads.filter(isHardware).map(({ id }) => id);
+    vm.block('waits for the answer to its page requests', agents, true);
+    return 0;
+  });
+}
+
+/** A group of page requests; a finding if it is larger than what may ever be outstanding. */
+function askForPages(vm: Vm, program: number, pasid: number, address = 0, size = 0, write = 0): Outcome {
+  const device = vm.machine.programs[program]?.device;
+  const pages = Math.max(1, Math.ceil(size / PAGE_SIZE));
+  const allocation = device?.allocation() ?? 0;
+  if (device?.hasPri() === true && pages > allocation) {
+    const name = device.config.name;
+    vm.violate('assertion', `request_pages: ${pages} pages, and ${name} may have ${allocation} outstanding`);
+    vm.machine.value = PPR_FAILURE;
+    return 'done';
+  }
+  return vm.machine.askStep(program, pasid, address, pages, write !== 0);
+}
+
+/** Enables PRI; a finding where it has not stopped. */
+function enablePri(vm: Vm, device = 0, requests = 0): void {
+  if (vm.machine.pri(device - 1).stopped) {
+    vm.machine.enablePri(device - 1, requests);
+    return;
+  }
+  const name = vm.machine.devices[device - 1]?.config.name ?? '?';
+  vm.violate('assertion', `pri_enable: the page requests of ${name} have not stopped`);
+}
+
 /** The interrupt handlers of a program, in the order of their bits in a CPU's pending mask. */
 export function interruptHandlers(vm: Vm): number[] {
   return vm.functions.filter(each => each.fn.role === 'interrupt').map(each => each.index);
@@ -137,6 +182,8 @@ export const hardwareBuiltins = {
   store: access(true),
   dma_read: dma(false),
   dma_write: dma(true),
+  request_pages: asks(askForPages),
+  stop_marker: asks((vm, program, pasid) => vm.machine.stopStep(program, pasid)),
   device_iommu: on('device', (vm, device = 0) => vm.machine.iommuOf(device - 1) + 1),
   has_ats: on('device', (vm, device = 0) => (vm.machine.hasAts(device - 1) ? 1 : 0)),
   set_gcr3: tell('device', (vm, device = 0, pasid = 0, root = 0) =>
@@ -157,10 +204,21 @@ export const hardwareBuiltins = {
     vm.machine.queueInvalidateIotlb(device - 1, pasid, address, all !== 0),
   ),
   completion_wait: queues('iommu', (vm, iommu = 0) => vm.machine.queueCompletionWait(iommu - 1, vm.thread)),
+  command_room: on('iommu', (vm, iommu = 0) => vm.machine.commandRoom(iommu - 1)),
+  completion_timed_out: values(vm => (vm.machine.completionTimedOut(vm.thread) ? 1 : 0)),
   completion_done: values(vm => (vm.machine.completionDone(vm.thread) ? 1 : 0)),
   complete_ppr: queues('device', (vm, device = 0, pasid = 0, tag = 0, status = 0) =>
     vm.machine.queueCompletePpr(device - 1, pasid, tag, status),
   ),
+  pri_enabled: on('device', (vm, device = 0) => (vm.machine.pri(device - 1).enabled ? 1 : 0)),
+  pri_stopped: on('device', (vm, device = 0) => (vm.machine.pri(device - 1).stopped ? 1 : 0)),
+  pri_failed: on('device', (vm, device = 0) => (vm.machine.pri(device - 1).responseFailure ? 1 : 0)),
+  pri_unexpected: on('device', (vm, device = 0) => (vm.machine.pri(device - 1).unexpectedResponse ? 1 : 0)),
+  pri_enable: tell('device', enablePri),
+  pri_disable: tell('device', (vm, device = 0) => vm.machine.disablePri(device - 1)),
+  pri_reset: tell('device', (vm, device = 0) => vm.machine.resetPri(device - 1)),
+  ppr_overflow: on('iommu', (vm, iommu = 0) => (vm.machine.pprOverflow(iommu - 1) ? 1 : 0)),
+  ppr_restart: tell('iommu', (vm, iommu = 0) => vm.machine.pprRestart(iommu - 1)),
   ppr_pending: on('iommu', (vm, iommu = 0) => (vm.machine.pprCount(iommu - 1) > 0 ? 1 : 0)),
   ppr_first: on('iommu', (vm, iommu = 0) => vm.machine.pprFirst(iommu - 1) + 1),
   ppr_device: on('ppr', (vm, ppr = 0) => vm.machine.pprFields(ppr - 1).device + 1),
@@ -169,5 +227,6 @@ export const hardwareBuiltins = {
   ppr_tag: on('ppr', (vm, ppr = 0) => vm.machine.pprFields(ppr - 1).tag),
   ppr_write: on('ppr', (vm, ppr = 0) => (vm.machine.pprFields(ppr - 1).write ? 1 : 0)),
   ppr_last: on('ppr', (vm, ppr = 0) => (vm.machine.pprFields(ppr - 1).last ? 1 : 0)),
+  ppr_stop: on('ppr', (vm, ppr = 0) => (vm.machine.pprFields(ppr - 1).stop ? 1 : 0)),
   ppr_consume: tell('iommu', (vm, iommu = 0) => vm.machine.pprConsume(iommu - 1)),
 };
