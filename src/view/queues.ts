@@ -1,6 +1,6 @@
 /**
- * The queues between software and devices, for the tree of caches: commands, page requests in the log, and the
- * groups that devices wait for.
+ * The queues between software and devices, for the tree of caches: commands, page requests in the log, and
+ * the groups that devices wait for.
  */
 import { deviceName } from '../session/names';
 import type { Session } from '../session/session';

@@ -1,6 +1,7 @@
 /**
  * The tree of caches: per CPU the TLB and the paging-structure cache, per IOMMU the IOTLB and the walk cache,
- * per device the ATC, with the queues between them. An entry the page tables no longer back is stale, and says why.
+ * per device the ATC, with the queues between them. An entry the page tables no longer back is stale, and
+ * says why.
  */
 import { PAGE_SIZE, tableIndex } from '../base/address';
 import type { CachedCopy } from '../machine/copies';
