@@ -9,7 +9,7 @@ export const counting: readonly Mutant[] = [
     name: 'a page is looked up without a reference',
     file: `${base}/gup.mmu`,
     fn: 'follow_page_pte',
-    drops: ['atomic_inc(page._count);'],
+    drops: ['get_page_foll(page);'],
     scenario: 'dontneed beside a pin',
     finds: 'assertion',
   },

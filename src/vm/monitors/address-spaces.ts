@@ -10,7 +10,7 @@ import { TABLE } from '../../machine/frames';
 import type { Vm } from '../vm';
 
 /** Which addresses a page-table slot translates, and whose. */
-interface SlotPlace {
+export interface SlotPlace {
   /** The `mm` object, 1 + index. */
   readonly mm: number;
   readonly address: number;
@@ -119,6 +119,18 @@ export interface Leaf {
 
 /** Present leaves of an mm in a range. */
 export function leavesIn(vm: Vm, mm: number, from: number, to: number): Leaf[] {
+  const root = rootOf(vm, mm);
+  if (root < 0) return [];
+  return leavesUnder(vm, { table: root, level: vm.machine.config.levels, base: 0 }, from, to);
+}
+
+/** Present leaves in a range under a table of a level, whose first entry translates `base`. */
+export function leavesUnder(
+  vm: Vm,
+  top: { readonly table: number; readonly level: number; readonly base: number },
+  from: number,
+  to: number,
+): Leaf[] {
   const found: Leaf[] = [];
   const visit = (table: number, level: number, base: number): void => {
     const span = entrySpan(level);
@@ -132,8 +144,7 @@ export function leavesIn(vm: Vm, mm: number, from: number, to: number): Leaf[] {
       else found.push({ address: base + slot * span, level, frame: pteFrame(value), value });
     }
   };
-  const root = rootOf(vm, mm);
-  if (root >= 0) visit(root, vm.machine.config.levels, 0);
+  visit(top.table, top.level, top.base);
   return found;
 }
 

@@ -5,6 +5,7 @@
 import { alignDown, entrySpan, fromWords, PAGE_SIZE } from '../../base/address';
 import { unreachable } from '../../base/assert';
 import type { Layout } from '../../base/layout';
+import { FRAME_WORDS } from '../../base/words';
 import type { FunctionCode } from '../../language/program';
 import type { CachedCopy } from '../../machine/copies';
 import { pteFrame, pteHuge, pteMapped, ptePresent } from '../../machine/entry-format';
@@ -16,7 +17,7 @@ import { addressText } from '../format';
 import { FRAME_HEADER } from '../layout';
 import type { Violation } from '../types';
 import type { Vm } from '../vm';
-import { fieldOf, placesOfSlot } from './address-spaces';
+import { fieldOf, type Leaf, leavesUnder, placesOfSlot, type SlotPlace } from './address-spaces';
 import { LockOrder } from './lock-order';
 import { Obligations } from './obligations';
 import { Operations } from './operations';
@@ -188,18 +189,35 @@ export class Monitors implements MachineHooks {
 
   entryStoring(frame: number, slot: number, old: number, value: number): void {
     this.obligations.entryStoring(frame, slot, old, value);
-    const isLeaf = ptePresent(value) && (this.vm.machine.tableLevel(frame) <= 1 || pteHuge(value));
+    if (!ptePresent(value)) return;
+    const level = Math.max(1, this.vm.machine.tableLevel(frame));
     const isSame = pteMapped(old) && pteFrame(old) === pteFrame(value) && pteHuge(old) === pteHuge(value);
-    if (!isLeaf) return;
-    const span = pteHuge(value) ? entrySpan(this.vm.machine.tableLevel(frame)) / PAGE_SIZE : 1;
-    const isShared = !isSame && this.isMapped(pteFrame(value), span);
+    const isLeaf = level === 1 || pteHuge(value);
+    if (!isLeaf && (isSame || this.isEmptyTable(pteFrame(value)))) return;
+    const places = new Once(() => placesOfSlot(this.vm, frame, slot));
+    if (isLeaf) {
+      this.mapping(places, { address: 0, level, frame: pteFrame(value), value }, isSame);
+      return;
+    }
+    const below = { table: pteFrame(value), level: level - 1, base: 0 };
+    for (const leaf of leavesUnder(this.vm, below, 0, entrySpan(level))) this.mapping(places, leaf, false);
+  }
+
+  /** Whether a table has no entries: as most have when they are linked. */
+  private isEmptyTable(table: number): boolean {
+    return this.vm.machine.nextPopulated(table, 0, FRAME_WORDS) < 0;
+  }
+
+  /** A leaf is mapped, at an address that counts from that of an entry, in each place of the entry. */
+  private mapping(places: Once<SlotPlace[]>, leaf: Leaf, isSame: boolean): void {
+    const span = entrySpan(leaf.level) / PAGE_SIZE;
+    const isShared = !isSame && this.isMapped(leaf.frame, span);
     if (this.copies.isQuiet() && !isShared) return;
-    for (const { mm, address } of placesOfSlot(this.vm, frame, slot)) {
-      for (let piece = 0; piece < span; piece++) {
-        const first = pteFrame(value) + piece;
-        if (isShared) this.sharing.mapping(mm, first);
-        if (!this.copies.isQuiet()) this.copies.mapped(mm, address + piece * PAGE_SIZE, first);
-      }
+    for (const { mm, address } of places.get()) {
+      if (isShared) this.sharing.mapping(mm, leaf.frame, span);
+      if (this.copies.isQuiet()) continue;
+      for (let piece = 0; piece < span; piece++)
+        this.copies.mapped(mm, address + leaf.address + piece * PAGE_SIZE, leaf.frame + piece);
     }
   }
 
@@ -406,5 +424,17 @@ export class Monitors implements MachineHooks {
 
   private deviceName(device: number): string {
     return this.vm.machine.devices[device]?.config.name ?? '?';
+  }
+}
+
+/** A value that is made when it is first asked for. */
+class Once<T extends object> {
+  private value: T | null = null;
+
+  constructor(private readonly make: () => T) {}
+
+  get(): T {
+    this.value ??= this.make();
+    return this.value;
   }
 }

@@ -5,15 +5,18 @@
  * subscriber hashed then; also when a pointer above it is cleared; and, for subscribers with a binding, for a
  * pointer itself. It is closed by a bracket of the subscriber that covers the address and is open at t0
  * (leaves only), by an invalidate_range or invalidate_page called at or after t0, on its return, or by
- * release or unregister. It is violated if it is open when the frame is freed, or when a present leaf with
- * another frame is stored there.
+ * release or unregister; also when the same frame comes back there, of a huge leaf when all pieces do. It is
+ * violated if it is open when the frame, or a piece of it, is freed, or when a present leaf with another frame
+ * is stored there, or linked there with its table.
  */
-import { addressBelow, entrySpan, fromWords, highWord, lowWord } from '../../base/address';
+import { addressBelow, entrySpan, fromWords, highWord, lowWord, PAGE_SIZE } from '../../base/address';
 import type { Layout } from '../../base/layout';
+import { FRAME_WORDS } from '../../base/words';
 import { pteFrame, pteHuge, ptePresent } from '../../machine/entry-format';
+import { spans } from '../../machine/frames';
 import { addressText } from '../format';
 import type { Vm } from '../vm';
-import { leavesIn, placesOfSlot } from './address-spaces';
+import { type Leaf, leavesIn, leavesUnder, placesOfSlot } from './address-spaces';
 import { Records } from './records';
 import type { Subscribers } from './subscribers';
 
@@ -47,7 +50,9 @@ export class Obligations {
       const leaf = (entry: number): boolean => level === 1 || pteHuge(entry);
       if (clears) this.openFor(mm, address, level, pteFrame(old), !leaf(old));
       if (clears && !leaf(old)) this.openBelow(mm, address, level);
-      if (ptePresent(value) && leaf(value)) this.judgeStore(mm, address, pteFrame(value));
+      if (!ptePresent(value)) continue;
+      if (leaf(value)) this.judgeLeaf(mm, { address, level, frame: pteFrame(value), value });
+      else this.judgeTable(mm, address, level, pteFrame(value));
     }
   }
 
@@ -61,8 +66,10 @@ export class Obligations {
   frameFreeing(frame: number): void {
     const { words } = this.vm;
     for (const index of this.open.all(words)) {
-      if (words.get(index + 3) !== frame + 1) continue;
-      const what = words.get(index + 4) >= TABLE ? 'the page table in frame' : 'frame';
+      const kind = words.get(index + 4);
+      const first = words.get(index + 3) - 1;
+      if (kind >= TABLE ? first !== frame : !spans(first, kind, frame)) continue;
+      const what = kind >= TABLE ? 'the page table in frame' : 'frame';
       this.missed(index, `${what} ${frame} is freed`, frame);
     }
   }
@@ -94,8 +101,10 @@ export class Obligations {
 
   private openFor(mm: number, address: number, level: number, frame: number, pointer: boolean): void {
     for (const subscriber of this.subscribers.of(mm)) {
-      if (pointer ? !this.subscribers.isBound(subscriber) : this.subscribers.covers(subscriber, address))
-        continue;
+      const isTold = pointer
+        ? !this.subscribers.isBound(subscriber)
+        : this.subscribers.covers(subscriber, address, entrySpan(level));
+      if (isTold) continue;
       const kind = pointer ? TABLE + level : level;
       const record = [subscriber, lowWord(address), highWord(address), frame + 1, kind, 0];
       if (!this.open.add(this.vm.words, record))
@@ -103,15 +112,43 @@ export class Obligations {
     }
   }
 
-  private judgeStore(mm: number, address: number, frame: number): void {
+  /** A leaf of a level that is stored: what it maps now is held against what was there. */
+  private judgeLeaf(mm: number, { address, level, frame }: Leaf): void {
     const { words } = this.vm;
-    const subscribers = this.subscribers.of(mm);
-    for (const index of this.open.all(words)) {
-      if (!subscribers.includes(words.get(index)) || words.get(index + 4) >= TABLE) continue;
-      if (this.addressOf(index) !== address) continue;
-      if (words.get(index + 3) === frame + 1) this.open.remove(words, index);
-      else this.missed(index, `frame ${frame} is mapped instead`, frame);
+    const open = this.open.all(words).filter(index => this.isLeafOf(index, mm));
+    for (const index of open) {
+      const gone = this.addressOf(index);
+      const goneLevel = words.get(index + 4);
+      const isIn = (inner: number, outer: number, span: number): boolean =>
+        !addressBelow(inner, outer) && addressBelow(inner, outer + span);
+      if (!isIn(gone, address, entrySpan(level)) && !isIn(address, gone, entrySpan(goneLevel))) continue;
+      // Both begin at the same byte, counted from the one that begins first.
+      const isSame = words.get(index + 3) - 1 - frame === Math.floor((gone - address) / PAGE_SIZE);
+      if (!isSame) this.missed(index, `frame ${frame} is mapped instead`, frame);
+      else if (goneLevel <= level) this.open.remove(words, index);
     }
+  }
+
+  /**
+   * A pointer to a table is stored: its leaves are mapped now. What was a huge leaf and comes back as pieces
+   * that are all the same frames was never gone.
+   */
+  private judgeTable(mm: number, address: number, level: number, table: number): void {
+    const { words } = this.vm;
+    if (!this.open.all(words).some(index => this.isLeafOf(index, mm))) return;
+    const below = { table, level: level - 1, base: address };
+    const leaves = leavesUnder(this.vm, below, address, address + entrySpan(level));
+    for (const leaf of leaves) this.judgeLeaf(mm, leaf);
+    for (const index of this.open.all(words)) {
+      if (!this.isLeafOf(index, mm) || words.get(index + 4) !== level) continue;
+      if (this.addressOf(index) === address && leaves.length === FRAME_WORDS) this.open.remove(words, index);
+    }
+  }
+
+  /** Whether an obligation is about a leaf of an mm. */
+  private isLeafOf(index: number, mm: number): boolean {
+    const { words } = this.vm;
+    return words.get(index + 4) < TABLE && this.subscribers.of(mm).includes(words.get(index));
   }
 
   private missed(index: number, then: string, frame: number): void {

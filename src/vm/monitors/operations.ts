@@ -2,7 +2,15 @@
  * Operations: a system call, fault, daemon or work item from entry to return. What is judged by them is
  * stale-after-return, unbalanced, and (by the ranges that they are revoking) access-after-protect.
  */
-import { addressBelow, fromWords, highWord, lowWord, PAGE_SIZE } from '../../base/address';
+import {
+  addressBelow,
+  alignDown,
+  entrySpan,
+  fromWords,
+  highWord,
+  lowWord,
+  PAGE_SIZE,
+} from '../../base/address';
 import type { Layout } from '../../base/layout';
 import type { FunctionCode } from '../../language/program';
 import type { CachedCopy } from '../../machine/copies';
@@ -15,8 +23,8 @@ import { fieldOf, leavesIn, mmOfRoot, mmOfThread, rootOf, vmaRights } from './ad
 import { Records } from './records';
 import type { Subscribers } from './subscribers';
 
-/** A leaf that was in the table when an operation began: 1 + thread, address (two words), entry value. */
-const LEAF_WORDS = 4;
+/** A leaf that was in the table when an operation began: 1 + thread, address (two words), entry value, level. */
+const LEAF_WORDS = 5;
 
 /** The operations under way, in state. */
 export class Operations {
@@ -111,7 +119,7 @@ export class Operations {
     const mm = mmOfThread(vm, thread);
     if (mm === 0) return;
     for (const leaf of leavesIn(vm, mm, from, to)) {
-      const record = [thread + 1, lowWord(leaf.address), highWord(leaf.address), leaf.value];
+      const record = [thread + 1, lowWord(leaf.address), highWord(leaf.address), leaf.value, leaf.level];
       if (!this.leaves.add(vm.words, record))
         vm.limit = `more than ${this.leaves.capacity} leaves in an operation's range`;
     }
@@ -138,18 +146,49 @@ export class Operations {
     const mine = this.leaves.all(vm.words).filter(index => vm.words.get(index) === thread + 1);
     if (mine.length === 0) return;
     for (const index of mine) {
-      const address = fromWords(vm.words.get(index + 1), vm.words.get(index + 2));
-      const frame = pteFrame(vm.words.get(index + 3));
-      const copies = vm.machine.leavesAt(address).filter(copy => this.usable(copy, root));
-      const stale = copies.find(
-        copy => translates(copy, address, frame) && this.isStale(copy, root, address),
-      );
-      if (stale === undefined) continue;
-      const cache = vm.monitors.cacheName(stale);
+      const found = this.staleIn(thread, index, root);
+      if (found === null) continue;
+      const { copy, address, frame } = found;
+      const cache = vm.monitors.cacheName(copy);
       const where = `${addressText(this.vm, address)} to frame ${frame}`;
       const text = `${cache} still translates ${where} when the operation returns`;
       vm.violate('stale-after-return', text, { address, frame });
     }
+  }
+
+  /** A copy of a leaf, or of the part of it that the operation was about, which must not be there any more. */
+  private staleIn(
+    thread: number,
+    index: number,
+    root: number,
+  ): { copy: CachedCopy; address: number; frame: number } | null {
+    const { vm } = this;
+    const value = vm.words.get(index + 3);
+    const first = fromWords(vm.words.get(index + 1), vm.words.get(index + 2));
+    const { from, to } = this.revoked(thread);
+    const level = vm.words.get(index + 4);
+    const start = addressBelow(first, from) ? alignDown(from, PAGE_SIZE) : first;
+    const end = addressBelow(to, first + entrySpan(level)) ? to : first + entrySpan(level);
+    // Of 1 GiB one page in 512 is looked at: nothing smaller than 2 MiB can be left of it by itself.
+    const step = level <= 2 ? PAGE_SIZE : entrySpan(2);
+    for (let address = start; addressBelow(address, end); address += step) {
+      const frame = pteFrame(value) + Math.floor((address - first) / PAGE_SIZE);
+      const copy = vm.machine
+        .leavesAt(address)
+        .filter(each => this.usable(each, root))
+        .find(each => translates(each, address, frame) && this.isStale(each, root, address));
+      if (copy !== undefined) return { copy, address, frame };
+    }
+    return null;
+  }
+
+  /** The range that the operation of a thread revokes. */
+  private revoked(thread: number): { readonly from: number; readonly to: number } {
+    const { words } = this.vm;
+    const base = this.vm.threadBase(thread);
+    const from = fromWords(words.get(base + THREAD.from), words.get(base + THREAD.from + 1));
+    const to = fromWords(words.get(base + THREAD.to), words.get(base + THREAD.to + 1));
+    return { from, to };
   }
 
   /** Whether the context that tags a copy is loaded now, with this root. */
@@ -171,8 +210,7 @@ export class Operations {
     return vm.threads.some(thread => {
       const base = vm.threadBase(thread.id);
       if (vm.words.get(base + THREAD.revokes) === 0 || mmOfThread(vm, thread.id) !== mm) return false;
-      const from = fromWords(vm.words.get(base + THREAD.from), vm.words.get(base + THREAD.from + 1));
-      const to = fromWords(vm.words.get(base + THREAD.to), vm.words.get(base + THREAD.to + 1));
+      const { from, to } = this.revoked(thread.id);
       return !addressBelow(address, from) && addressBelow(address, to);
     });
   }

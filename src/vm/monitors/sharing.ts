@@ -6,15 +6,20 @@
  * that is shared now.
  */
 import type { Layout } from '../../base/layout';
+import { FRAME_WORDS } from '../../base/words';
+import { pteFrame } from '../../machine/entry-format';
 import { addressText } from '../format';
 import { THREAD } from '../layout';
 import type { Vm } from '../vm';
-import { processOf, vmaRights } from './address-spaces';
-import { mappersOf } from './mappers';
+import { placesOfSlot, processOf, vmaRights } from './address-spaces';
+import { entriesOfRun, mappersOf } from './mappers';
 import { Records } from './records';
 
-/** 1 + frame, the mm that must not see it change, 1 + thread of the operation or 0, exempt threads. */
-const WORDS = 4;
+/**
+ * 1 + first frame, the mm that must not see it change, 1 + thread of the operation or 0, exempt threads, number
+ * of frames in a row.
+ */
+const WORDS = 5;
 
 /** Frames that two address spaces share, in state. */
 export class Sharing {
@@ -27,14 +32,19 @@ export class Sharing {
     this.shared = new Records(layout, 2 * vm.program.scenario.machine.frames, WORDS);
   }
 
-  /** A present leaf is about to be stored where another frame, or none, was. */
-  mapping(mm: number, frame: number): void {
+  /** A present leaf for some frames is about to be stored where others, or none, were. */
+  mapping(mm: number, first: number, count: number): void {
     const { vm } = this;
-    if (vm.machine.frames.references(frame) === 0 && !vm.machine.frames.anyHuge()) return;
-    const others = new Set(mappersOf(vm, frame).map(mapper => mapper.mm));
-    others.delete(mm);
-    for (const other of others) this.note(frame, other);
-    if (others.size > 0) this.note(frame, mm);
+    for (const { table, slot, level, value } of entriesOfRun(vm, first, count)) {
+      const others = new Set(placesOfSlot(vm, table, slot).map(place => place.mm));
+      others.delete(mm);
+      if (others.size === 0) continue;
+      // Those of the frames that the entry maps too.
+      const from = Math.max(first, pteFrame(value));
+      const to = Math.min(first + count, pteFrame(value) + FRAME_WORDS ** (level - 1));
+      for (const other of others) this.note(from, to - from, other);
+      this.note(from, to - from, mm);
+    }
   }
 
   /** An access is issued on the current thread. */
@@ -54,7 +64,7 @@ export class Sharing {
     if (!write || this.shared.isEmpty(words)) return;
     const sharers = this.shared.all(words).filter(index => {
       const isOver = words.get(index + 2) === 0 && ((words.get(index + 3) >>> thread) & 1) === 0;
-      return words.get(index) === frame + 1 && words.get(index + 1) !== mm && isOver;
+      return this.holds(index, frame) && words.get(index + 1) !== mm && isOver;
     });
     if (sharers.length === 0 || vmaRights(vm, mm, address)?.shared !== false) return;
     const seen = mappersOf(vm, frame).find(mapper =>
@@ -85,19 +95,41 @@ export class Sharing {
 
   /** A frame is freed. */
   freed(frame: number): void {
-    const { words } = this.vm;
-    if (this.shared.isEmpty(words)) return;
-    for (const index of this.shared.all(words))
-      if (words.get(index) === frame + 1) this.shared.remove(words, index);
+    this.cut(frame, 1, null);
   }
 
-  private note(frame: number, mm: number): void {
+  private holds(index: number, frame: number): boolean {
+    const { words } = this.vm;
+    const first = words.get(index) - 1;
+    return first <= frame && frame < first + words.get(index + 4);
+  }
+
+  private note(first: number, count: number, mm: number): void {
     const { vm } = this;
     const { words } = vm;
-    for (const index of this.shared.all(words))
-      if (words.get(index) === frame + 1 && words.get(index + 1) === mm) this.shared.remove(words, index);
+    this.cut(first, count, mm);
     const isOperation = words.get(vm.threadBase(vm.thread) + THREAD.operation) !== 0;
-    if (!this.shared.add(words, [frame + 1, mm, isOperation ? vm.thread + 1 : 0, 0]))
-      vm.limit = `more than ${this.shared.capacity} frames shared by address spaces`;
+    this.add([first + 1, mm, isOperation ? vm.thread + 1 : 0, 0, count]);
+  }
+
+  /** Takes frames out of what is kept of an mm, or of all. */
+  private cut(first: number, count: number, mm: number | null): void {
+    const { words } = this.vm;
+    if (this.shared.isEmpty(words)) return;
+    for (const index of this.shared.all(words)) {
+      const [kept, owner, thread, exempt, length] = [0, 1, 2, 3, 4].map(word => words.get(index + word));
+      const from = (kept ?? 0) - 1;
+      const to = from + (length ?? 0);
+      if ((mm !== null && owner !== mm) || to <= first || first + count <= from) continue;
+      this.shared.remove(words, index);
+      const rest = [owner ?? 0, thread ?? 0, exempt ?? 0];
+      if (from < first) this.add([from + 1, ...rest, first - from]);
+      if (first + count < to) this.add([first + count + 1, ...rest, to - first - count]);
+    }
+  }
+
+  private add(record: readonly number[]): void {
+    if (!this.shared.add(this.vm.words, record))
+      this.vm.limit = `more than ${this.shared.capacity} frames shared by address spaces`;
   }
 }

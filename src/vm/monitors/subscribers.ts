@@ -98,8 +98,8 @@ export class Subscribers {
         this.brackets.remove(words, index);
   }
 
-  /** Whether a bracket of the subscriber, on any thread, is open over an address. */
-  covers(subscriber: number, address: number): boolean {
+  /** Whether a bracket of the subscriber, on any thread, is open over all of a range. */
+  covers(subscriber: number, address: number, size: number): boolean {
     const { words } = this.vm;
     return this.brackets
       .all(words)
@@ -107,7 +107,7 @@ export class Subscribers {
         index =>
           words.get(index) === subscriber &&
           !addressBelow(address, this.startOf(index)) &&
-          addressBelow(address, this.endOf(index)),
+          !addressBelow(this.endOf(index) - 1, address + size - 1),
       );
   }
 
