@@ -6,8 +6,8 @@
  * pointer itself. It is closed by a bracket of the subscriber that covers the address and is open at t0
  * (leaves only), by an invalidate_range or invalidate_page called at or after t0, on its return, or by
  * release or unregister; also when the same frame comes back there, of a huge leaf when all pieces do. It is
- * violated if it is open when the frame, or a piece of it, is freed, or when a present leaf with another frame
- * is stored there, or linked there with its table.
+ * violated if it is open when the frame, or a piece of it, is freed, or when a present leaf with another
+ * frame is stored there, or linked there with its table.
  */
 import { addressBelow, entrySpan, fromWords, highWord, lowWord, PAGE_SIZE } from '../../base/address';
 import type { Layout } from '../../base/layout';

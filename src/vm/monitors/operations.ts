@@ -23,7 +23,7 @@ import { fieldOf, leavesIn, mmOfRoot, mmOfThread, rootOf, vmaRights } from './ad
 import { Records } from './records';
 import type { Subscribers } from './subscribers';
 
-/** A leaf that was in the table when an operation began: 1 + thread, address (two words), entry value, level. */
+/** A leaf that was there when an operation began: 1 + thread, address (two words), entry value, level. */
 const LEAF_WORDS = 5;
 
 /** The operations under way, in state. */
@@ -156,7 +156,7 @@ export class Operations {
     }
   }
 
-  /** A copy of a leaf, or of the part of it that the operation was about, which must not be there any more. */
+  /** A copy of a leaf, or of a part that the operation was about, which must not be there any more. */
   private staleIn(
     thread: number,
     index: number,

@@ -16,8 +16,8 @@ import { entriesOfRun, mappersOf } from './mappers';
 import { Records } from './records';
 
 /**
- * 1 + first frame, the mm that must not see it change, 1 + thread of the operation or 0, exempt threads, number
- * of frames in a row.
+ * 1 + first frame, the mm that must not see it change, 1 + thread of the operation or 0, exempt threads,
+ * number of frames in a row.
  */
 const WORDS = 5;
 
