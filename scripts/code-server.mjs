@@ -58,16 +58,17 @@ function serverEnvironment(extra = {}) {
 
 /**
  * Starts the server and waits until it answers. It ends when `stop` is called or this process ends.
- * @param {{ profile: string, folder: string, password?: string, options?: string[] }} wish
+ * With `trustsAll` no folder is restricted, and nobody is asked.
+ * @param {{ profile: string, folder: string, password?: string, trustsAll?: boolean }} wish
  * @returns {Promise<{ origin: string, address: string, stop: () => Promise<void>, ended: Promise<void> }>}
  */
-export async function serve({ profile, folder, password, options = [] }) {
+export async function serve({ profile, folder, password, trustsAll = true }) {
   const { node, entry } = await ensureCodeServer();
   const port = await freePort();
   const quiet = ['--disable-telemetry', '--disable-update-check', '--disable-getting-started-override'];
-  const open = ['--disable-workspace-trust', '--disable-proxy'];
+  const open = ['--disable-proxy', ...(trustsAll ? ['--disable-workspace-trust'] : [])];
   const bind = ['--auth', password ? 'password' : 'none', '--bind-addr', `127.0.0.1:${port}`];
-  const command = [node, entry, ...bind, ...quiet, ...open, ...profileOptions(profile), ...options];
+  const command = [node, entry, ...bind, ...quiet, ...open, ...profileOptions(profile)];
   const env = serverEnvironment(password ? { PASSWORD: password } : {});
   const child = spawn(process.execPath, [join(root, 'scripts', 'leash.mjs'), ...command], {
     env,

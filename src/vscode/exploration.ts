@@ -51,6 +51,8 @@ export interface Explored extends ScenarioTarget {
   readonly moments: readonly Moment[];
   /** The counterexample as a saved schedule; null without one. */
   readonly trace: string | null;
+  /** The violation as a sanitizer reports it, with a diagram of the way there; null without one. */
+  readonly notation: string | null;
   /** Everything, as text for people. */
   readonly report: string;
   /** Which statements were made on some way. */

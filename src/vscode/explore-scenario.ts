@@ -4,7 +4,7 @@
  */
 import type { Span } from '../base/span';
 import { Sources } from '../debug/sources';
-import { answerLines, type Shown, shownOf } from '../explain/answer';
+import { answerLines, notationOf, type Shown, shownOf } from '../explain/answer';
 import { notReachedText } from '../explain/coverage';
 import { momentLine } from '../explain/moments';
 import { report as sanitizerReport } from '../explain/report';
@@ -126,6 +126,7 @@ function exploredOf(program: Program, files: LaunchFiles, report: ExploreReport)
       span: moment.span && placed(moment.span),
     })),
     trace: shown && formatSchedule(shown.session),
+    notation: shown && notationOf(shown.session, shown.found),
     report: reportText(program, report, shown),
     statements: searchedStatements(program, report.covered).map(({ span, isReached }) => ({
       span: placed(span),

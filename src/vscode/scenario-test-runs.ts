@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { problemText, type RunProblem } from '../session/load';
 import { debugToEnd } from './counterexamples';
 import { type Explored, verdictText } from './exploration';
+import { exploreOnSave } from './explore-on-save';
 import type { ExploreReports } from './explore-reports';
 import type { CheckedExploration, Explorer } from './explorer';
 import { locationOf } from './places';
@@ -24,7 +25,16 @@ export function registerTestRuns(parts: TestRunParts): vscode.Disposable {
   const { controller } = tests;
   const { Run, Debug, Coverage } = vscode.TestRunProfileKind;
   const lines = new SearchedLines();
-  controller.createRunProfile('Explore', Run, (request, token) => exploreTests(request, token, parts), true);
+  const run = controller.createRunProfile(
+    'Explore',
+    Run,
+    (request, token) =>
+      request.continuous
+        ? exploreOnSave(request, token, parts, again => exploreTests(again, token, parts))
+        : exploreTests(request, token, parts),
+    true,
+  );
+  run.supportsContinuousRun = true;
   controller.createRunProfile(
     'Debug Counterexample',
     Debug,
@@ -89,7 +99,8 @@ async function explore(
   }
   run.started(item);
   try {
-    const found = await explorer.explore(target, { isWhole, token, onProgress: () => {} });
+    const onProgress = (text: string) => tests.tell(item, text);
+    const found = await explorer.explore(target, { isWhole, token, onProgress });
     if (found.kind === 'explored') reports.keep(found.explored);
     tell(run, item, found);
     return found;
@@ -97,6 +108,8 @@ async function explore(
     const text = problem instanceof Error ? problem.message : String(problem);
     run.errored(item, new vscode.TestMessage(text));
     return undefined;
+  } finally {
+    tests.tell(item, null);
   }
 }
 
@@ -162,7 +175,7 @@ function tellVerdict(
     const text = `${explored.scenario} was changed while it was explored: explore it again`;
     run.errored(item, messageAt(explored, text), milliseconds);
   } else if (explored.standing === 'as expected') run.passed(item, milliseconds);
-  else if (explored.standing === 'differs') run.failed(item, differenceOf(explored), milliseconds);
+  else if (explored.standing === 'differs') run.failed(item, differencesOf(explored), milliseconds);
   else run.errored(item, messageAt(explored, verdictText(explored)), milliseconds);
 }
 
@@ -172,16 +185,32 @@ function messageAt({ at }: Explored, text: string): vscode.TestMessage {
   return message;
 }
 
-/** What was expected beside what is, and the moments that led there as a stack, the last one first. */
+/** The report and the diagram of the violation, with its moments as a stack; and what was expected. */
+function differencesOf(explored: Explored): vscode.TestMessage[] {
+  const { notation } = explored;
+  const difference = differenceOf(explored);
+  if (notation === null) return [difference];
+  const markdown = new vscode.MarkdownString(verdictText(explored));
+  const shown = new vscode.TestMessage(markdown.appendCodeblock(notation, 'text'));
+  shown.location = locationOf(explored.at);
+  shown.stackTrace = stackOf(explored);
+  return [shown, difference];
+}
+
+/** What was expected beside what is. */
 function differenceOf(explored: Explored): vscode.TestMessage {
-  const { expected, verdict, violations, moments } = explored;
+  const { expected, verdict, violations } = explored;
   const found = violations.map(({ property }) => property).join(', ');
   const actual = found === '' ? verdict : `${verdict} ${found}`;
   const message = vscode.TestMessage.diff(verdictText(explored), expected ?? '', actual);
   message.location = locationOf(explored.at);
-  message.stackTrace = moments.toReversed().map(({ text, span }) => {
+  return message;
+}
+
+/** The moments that led there, the last one first. */
+function stackOf({ moments }: Explored): vscode.TestMessageStackFrame[] {
+  return moments.toReversed().map(({ text, span }) => {
     const { uri, range } = span ? locationOf(span) : { uri: undefined, range: undefined };
     return new vscode.TestMessageStackFrame(text, uri, range?.start);
   });
-  return message;
 }

@@ -13,6 +13,8 @@ const limits = { files: 1000, milliseconds: 300 };
 export class ScenarioTests implements vscode.Disposable {
   readonly controller: vscode.TestController;
   readonly #targets = new WeakMap<object, ScenarioTarget>();
+  /** What each test expects, for when it tells no progress. */
+  readonly #expects = new WeakMap<object, string>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
   readonly #disposables: vscode.Disposable[];
   #discovered: Promise<void> | undefined;
@@ -43,6 +45,11 @@ export class ScenarioTests implements vscode.Disposable {
   /** The scenario of a test; undefined for the item of a file, and for all that is no test. */
   target(item: object): ScenarioTarget | undefined {
     return this.#targets.get(item);
+  }
+
+  /** Says beside a test how far its search has come; null says what it expects again. */
+  tell(item: vscode.TestItem, progress: string | null): void {
+    item.description = progress ?? this.#expects.get(item) ?? '';
   }
 
   /** The test of a scenario, if it is one. */
@@ -118,6 +125,7 @@ export class ScenarioTests implements vscode.Disposable {
     const target = { program: uri.fsPath, scenario: name };
     const test = this.item(target) ?? this.controller.createTestItem(keyOf(target), name, uri);
     this.#targets.set(test, target);
+    this.#expects.set(test, expect);
     test.description = expect;
     test.range = rangeOf(span);
     test.sortText = String(span.line).padStart(6, '0');

@@ -29,8 +29,11 @@ export type Editor = { page: Page; folder: string; close: () => Promise<void> };
 const packageFile = process.env.SHOOTDOWN_E2E_VSIX ?? vsix;
 const scenarioFolder = process.env.SHOOTDOWN_E2E_SCENARIOS ?? join(root, 'scenarios');
 
-/** Starts the editor on a copy of the shipped scenarios, so that no test can change the originals. */
-export async function openEditor(): Promise<Editor> {
+/**
+ * Starts the editor on a copy of the shipped scenarios, so that no test can change the originals. A folder
+ * that is not trusted opens in Restricted Mode, without a question.
+ */
+export async function openEditor({ isTrusted = true } = {}): Promise<Editor> {
   if (!existsSync(packageFile)) throw new Error(`${packageFile} is missing: run npm run package first`);
   const temporary = mkdtempSync(join(tmpdir(), 'shootdown-e2e-'));
   const folder = join(temporary, 'scenarios');
@@ -41,9 +44,13 @@ export async function openEditor(): Promise<Editor> {
   };
   try {
     cpSync(scenarioFolder, folder, { recursive: true });
-    seedSettings(profile, { 'files.autoSave': 'off', 'window.commandCenter': false });
+    seedSettings(profile, {
+      'files.autoSave': 'off',
+      'window.commandCenter': false,
+      'security.workspace.trust.startupPrompt': 'never',
+    });
     await installExtension(profile, packageFile);
-    const server = await serve({ profile, folder });
+    const server = await serve({ profile, folder, trustsAll: isTrusted });
     ends.push(server.stop);
     const browser = await launchBrowser();
     ends.push(() => browser.close());

@@ -153,7 +153,8 @@ test('a verdict is a message, and a diagnostic at the line that expects it', asy
   expect(broken?.relatedInformation.map(({ message }) => message)).toMatchInlineSnapshot(`
     [
       "always (i < 2): it does not hold",
-      "written: i, without a lock, by t0 [P] cpu0 (counter.mmu:18), step 3",
+      "written: i, without a lock, by t1 [P] cpu1 in t1 (counter.mmu:19), step 5",
+      "values: i is 2, by t1 [P] cpu1 in t1 (counter.mmu:20), step 5",
       "found, by t1 [P] cpu1 in t1 (counter.mmu:20), step 5",
     ]
   `);
@@ -426,8 +427,15 @@ test('Run explores them; a verdict that differs says what was expected', async (
   await runTests(1);
   expect(states()).toEqual(['fine passed', 'broken passed', 'differs failed', 'unseen passed']);
   const [run] = desk.controller.runs;
-  const [message] = run?.results.find(({ state }) => state === 'failed')?.messages ?? [];
-  expect(message).toMatchObject({ expectedOutput: 'holds', actualOutput: 'violated assertion' });
+  const messages = run?.results.find(({ state }) => state === 'failed')?.messages ?? [];
+  const [shown, difference] = messages;
+  expect(shown?.message).toMatchObject({
+    value: expect.stringMatching(/```text\n=+\nBUG: shootdown: assertion at [\s\S]*\*\*\* assertion \*\*\*/),
+  });
+  expect(shown?.stackTrace.at(0)?.label).toMatch(/^found/);
+  expect(difference).toMatchObject({ expectedOutput: 'holds', actualOutput: 'violated assertion' });
+  const lines = messages.map(({ location }) => (location?.range.start.line ?? -1) + 1);
+  expect(lines).toEqual([31, 31]);
   expect(run?.output).toContain('fine on bare: holds, as expected');
   expect(run?.hasEnded).toBe(true);
 });
@@ -449,9 +457,38 @@ test('a run that is cancelled skips what is left', async () => {
   await desk.controller.refreshHandler?.();
   const source = new CancellationTokenSource();
   const running = desk.controller.profiles.get(1)?.handler(new TestRunRequest(), source.token);
-  setTimeout(() => source.cancel(), 300);
+  const [file] = [...desk.controller.items.values()];
+  const [item] = [...(file?.children.values() ?? [])];
+  // Meanwhile the test says how far its search is.
+  await eventually(() => item?.description).toMatch(/^[\d,]+ states, [\d,]+ states\/s, depth/);
+  source.cancel();
   await running;
   expect(states()).toEqual(['endless skipped']);
+  expect(item?.description).toBe('expect holds');
+});
+
+test('a continuous run explores again what was saved, and only what that is about', async () => {
+  const document = open(declarations + scenario('fine', 'expect holds'));
+  const other = open(declarations + scenario('other', 'expect holds'), 'other.mmu');
+  await runTests(1);
+  const source = new CancellationTokenSource();
+  const profile = desk.controller.profiles.get(1);
+  expect(profile?.supportsContinuousRun).toBe(true);
+  const request = new TestRunRequest(undefined, undefined, profile, true);
+  const running = profile?.handler(request, source.token);
+  desk.saved.fire(document);
+  desk.type(document, declarations + scenario('fine', 'always (i < 2)\n  expect holds'));
+  await eventually(() => desk.controller.invalidated).toEqual(['fine']);
+  expect(states()).toEqual(['fine passed', 'other passed']);
+  desk.saved.fire(document);
+  await eventually(states).toEqual(['fine passed', 'other passed', 'fine failed']);
+  source.cancel();
+  await running;
+  desk.type(other, `${other.text}\n`);
+  await eventually(() => desk.controller.invalidated).toEqual(['fine', 'other']);
+  desk.saved.fire(other);
+  await explore('other', 'other.mmu');
+  expect(states()).toEqual(['fine passed', 'other passed', 'fine failed', 'other passed']);
 });
 
 test('Debug follows the counterexample, and says where there is none', async () => {

@@ -98,6 +98,14 @@ export class CodeLens {
   ) {}
 }
 
+export class MarkdownString {
+  constructor(public value: string) {}
+  appendCodeblock(text: string, language: string): this {
+    this.value += `\n\`\`\`${language}\n${text}\n\`\`\`\n`;
+    return this;
+  }
+}
+
 export class TestMessage {
   location: Location | undefined;
   expectedOutput: string | undefined;
@@ -106,7 +114,7 @@ export class TestMessage {
   static diff(message: string, expected: string, actual: string): TestMessage {
     return Object.assign(new TestMessage(message), { expectedOutput: expected, actualOutput: actual });
   }
-  constructor(readonly message: string) {}
+  constructor(readonly message: string | MarkdownString) {}
 }
 
 export class TestMessageStackFrame {
@@ -121,6 +129,8 @@ export class TestRunRequest {
   constructor(
     readonly include?: readonly TestItem[],
     readonly exclude?: readonly TestItem[],
+    readonly profile?: object,
+    readonly continuous = false,
   ) {}
 }
 
@@ -216,7 +226,10 @@ type RunHandler = (request: TestRunRequest, token: CancellationTokenSource['toke
 
 class TestController {
   readonly items = new TestItems();
-  readonly profiles = new Map<number, { handler: RunHandler; loadDetailedCoverage?: unknown }>();
+  readonly profiles = new Map<
+    number,
+    { handler: RunHandler; loadDetailedCoverage?: unknown; supportsContinuousRun?: boolean }
+  >();
   readonly runs: TestRun[] = [];
   readonly invalidated: string[] = [];
   refreshHandler: (() => Promise<void>) | undefined;
@@ -285,6 +298,7 @@ class Desk {
   readonly files = new EventEmitter<URI>();
   readonly created = new EventEmitter<URI>();
   readonly changed = new EventEmitter<{ document: FakeDocument }>();
+  readonly saved = new EventEmitter<FakeDocument>();
   readonly configured = new EventEmitter<{ affectsConfiguration(name: string): boolean }>();
   readonly focused = new EventEmitter<{ focused: boolean }>();
   readonly sessionStarted = new EventEmitter<object>();
@@ -397,6 +411,7 @@ export const workspace = {
     dispose: () => {},
   }),
   onDidChangeTextDocument: desk.changed.event,
+  onDidSaveTextDocument: desk.saved.event,
   onDidOpenTextDocument: never,
   onDidCloseTextDocument: never,
   onDidChangeConfiguration: desk.configured.event,
