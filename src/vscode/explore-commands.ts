@@ -211,7 +211,8 @@ async function tell(target: ScenarioTarget, found: CheckedExploration, parts: Ex
 async function tellVerdict(explored: Explored, parts: ExploreParts): Promise<void> {
   const { reports, storage } = parts;
   const { scenario, standing, trace } = explored;
-  const [debug, save, report] = ['Debug Counterexample', 'Save Counterexample', 'Show Report'];
+  // Long buttons are cut off in a message.
+  const [debug, save, report] = ['Debug Counterexample', 'Save', 'Report'];
   const buttons = trace === null ? [report] : [debug, save, report];
   const { showErrorMessage, showInformationMessage, showWarningMessage } = vscode.window;
   const show = {
@@ -228,7 +229,7 @@ async function tellVerdict(explored: Explored, parts: ExploreParts): Promise<voi
 
 async function tellChanged(explored: Explored, parts: ExploreParts): Promise<void> {
   const text = `${explored.scenario} was changed while it was explored. Before that: ${explored.text}`;
-  const [again, report] = ['Explore Again', 'Show Report'];
+  const [again, report] = ['Explore Again', 'Report'];
   const choice = await vscode.window.showWarningMessage(text, again, report);
   if (choice === again) await exploreOne(explored, parts);
   if (choice === report) await parts.reports.show(explored);

@@ -140,7 +140,7 @@ test('the tree explores a file, and its counterexample is saved beside it', asyn
   await row.click({ button: 'right' });
   await pressMenu(editor, 'Explore Scenario');
   await waitForToast('table_walk_before: violated');
-  await pressToast(editor, 'Save Counterexample');
+  await pressToast(editor, 'Save');
   const trace = join(folder, 'table_walk_before.trace');
   await poll(
     async () => existsSync(trace),
