@@ -19,6 +19,7 @@ const headings = {
   pte_none: 'Page-table entries: values',
   align_down: 'Addresses',
   load_cr3: 'CPUs',
+  load_eptp: 'Guests',
   dma_read: 'Devices',
   device_iommu: 'The IOMMU',
   queue_work: 'Work and threads',

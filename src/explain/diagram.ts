@@ -9,7 +9,9 @@
  *         clear pte A .. A + 4 pages
  *                                         DMA write A + 1 page
  */
+
 import type { Thread } from '../language/threads';
+import { cpuName } from '../machine/config';
 import type { Finding } from '../session/history';
 import { deviceName, rangeText } from '../session/names';
 import type { Session } from '../session/session';
@@ -164,7 +166,10 @@ function columnFor(session: Session, row: Row, columns: Map<string, Column>): Co
 
 function titleOf(session: Session, { thread, owner }: Row): string {
   const { vm } = session;
-  if (owner !== null) return owner.kind === 'cpu' ? `CPU${owner.index}` : deviceName(vm, owner.index);
+  if (owner !== null)
+    return owner.kind === 'cpu'
+      ? cpuName(vm.machine.config, owner.index).toUpperCase()
+      : deviceName(vm, owner.index);
   const unit: Thread | undefined = vm.threads[thread];
   if (unit === undefined) return '?';
   if (unit.cpu !== null) return `CPU${unit.cpu}`;

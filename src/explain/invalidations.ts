@@ -2,6 +2,7 @@
  * Why a translation that a violation went through was still there: which invalidation should have taken it
  * away, and why it did not.
  */
+import { cpuName } from '../machine/config';
 import { deviceName } from '../session/names';
 import type { Session } from '../session/session';
 import { addressText } from '../vm/format';
@@ -218,7 +219,8 @@ function pending(session: Session, culprit: Culprit): Miss | null {
 }
 
 function isCpuPending({ vm }: Session, { cache, owner }: Culprit): boolean {
-  return isOfCpu({ cache }) && vm.words.get(vm.layout.pendingInterrupts + owner) !== 0;
+  const isCpu = isOfCpu({ cache }) && owner < vm.machine.config.cpus;
+  return isCpu && vm.words.get(vm.layout.pendingInterrupts + owner) !== 0;
 }
 
 function neverSent(session: Session, culprit: Culprit): Miss {
@@ -231,6 +233,6 @@ function neverSent(session: Session, culprit: Culprit): Miss {
 }
 
 function spaceText({ vm }: Session, { cache, owner, pasid }: Culprit): string {
-  if (isOfCpu({ cache })) return `cpu${owner}`;
+  if (isOfCpu({ cache })) return cpuName(vm.machine.config, owner);
   return pasid === null ? deviceName(vm, owner) : `${deviceName(vm, owner)} PASID ${pasid}`;
 }

@@ -148,10 +148,10 @@ function replacedBy({ session, seen, finding }: Case, frame: number, store: Seen
 
 /** Where the page was last marked clean; that of an entry is told with the store's translation. */
 function cleaned({ session, seen }: Case, frame: number, end: number): Moment[] {
-  const mark = fieldVariable(session, 'page', 'PG_dirty', frame + 1);
+  const mark = fieldVariable(session, 'page', 'dirty', frame + 1);
   const page = (mark === null ? [] : changesOf(session, seen, [mark])).findLast(
     ({ after, seen: at }) => after === 0 && at.position <= end,
   );
   if (page === undefined) return [];
-  return [momentOf(session, 'written', `cleaned: PG_dirty of frame ${frame} was cleared`, page.seen)];
+  return [momentOf(session, 'written', `cleaned: dirty of frame ${frame} was cleared`, page.seen)];
 }

@@ -2,7 +2,9 @@
  * Why an access or a walk went through what it should not have: the fill of the copy it used, the store that
  * made it stale, the free, and the invalidation that did not come.
  */
+
 import { alignDown, entrySpan } from '../base/address';
+import { cpuName } from '../machine/config';
 import { pteDirty, pteFrame, pteHuge, ptePresent, pteWrite } from '../machine/entry-format';
 import type { CacheKind, MachineEvent } from '../machine/observer';
 import { cacheText, deviceName } from '../session/names';
@@ -285,7 +287,7 @@ function filledText({ session: { vm } }: Case, { event }: Seen): string {
 function couldFill({ session }: Case, use: Use, stale: Seen): Moment {
   const { vm } = session;
   const what = `${addressText(vm, use.address)} -> ${use.isPointer ? 'the table in ' : ''}frame ${use.frame}`;
-  const cache = use.isCpu ? `cpu${use.owner}` : deviceName(vm, use.owner);
+  const cache = use.isCpu ? cpuName(vm.machine.config, use.owner) : deviceName(vm, use.owner);
   const text = `could be filled until here: ${what} was in the page table, and ${cache} may cache that`;
   return momentOf(session, 'filled', text, stale);
 }

@@ -971,6 +971,46 @@ export const builtins = {
     access: 'atomic',
     doc: 'User store of a word. Tasks only.',
   },
+  // Guests.
+  load_eptp: {
+    params: ['int', 'table'],
+    names: ['vcpu', 'root'],
+    result: null,
+    access: 'atomic',
+    doc: 'Loads the root of the guest memory of a virtual CPU, null for none, and empties its caches.',
+  },
+  invept: {
+    params: ['int'],
+    names: ['vcpu'],
+    result: null,
+    access: 'atomic',
+    doc: 'Empties the TLB and paging-structure cache of a virtual CPU.',
+  },
+  vcpu_count: { params: [], result: 'int', access: 'pure', doc: 'How many virtual CPUs the machine has.' },
+  vm_enter: {
+    params: ['int'],
+    names: ['vcpu'],
+    result: null,
+    access: 'atomic',
+    doc: 'Enters the guest of a virtual CPU: from here to the exit its walks can be noticed. Tasks only.',
+  },
+  guest_load: {
+    params: ['int', 'addr', 'addr', 'place:int'],
+    names: ['vcpu', 'gpa', 'hva', 'value'],
+    result: 'int',
+    access: 'atomic',
+    doc:
+      'The guest loads a word at a guest-physical address, and leaves. The result is the exit reason: 1 an ' +
+      'interrupt is pending on the CPU, 12 the guest has done it (HLT), 48 no translation grants it (EPT ' +
+      "violation). Judged as an access of the task's process to `hva`. Several steps. Tasks only.",
+  },
+  guest_store: {
+    params: ['int', 'addr', 'addr', 'int'],
+    names: ['vcpu', 'gpa', 'hva', 'value'],
+    result: 'int',
+    access: 'atomic',
+    doc: 'As guest_load, but the guest stores a word.',
+  },
   // Devices (device programs only).
   dma_read: {
     params: ['addr'],

@@ -255,7 +255,8 @@ function checkContext(body: Body, node: Call, name: BuiltinName): void {
   if (ofDevices.includes(name) && body.role !== 'device')
     body.unit.problems.push(problems.onlyInDevice(spanOf(node), name));
   const noUser: readonly string[] = ['device', 'daemon', 'interrupt', 'setup'];
-  if ((name === 'load' || name === 'store') && noUser.includes(body.role)) {
+  const isAccess = ['load', 'store', 'vm_enter', 'guest_load', 'guest_store'].includes(name);
+  if (isAccess && noUser.includes(body.role)) {
     body.unit.problems.push(problems.onlyInTask(spanOf(node), name));
   }
 }

@@ -134,6 +134,8 @@ export function emitCalled(body: Body, called: Called, result: Place | null, spa
 const longBuiltins: readonly string[] = [
   'load',
   'store',
+  'guest_load',
+  'guest_store',
   'dma_read',
   'dma_write',
   'request_pages',

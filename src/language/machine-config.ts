@@ -26,6 +26,7 @@ interface Known {
 
 const machineSettings = {
   cpus: { standard: 1, min: 1, max: 16 },
+  vcpus: { standard: 0, min: 0, max: 8 },
   frames: { standard: 64, min: 1, max: 65536 },
   levels: { standard: 4, min: 1, max: 4 },
   tlb: { standard: 16, min: 1, max: 256 },
@@ -64,6 +65,7 @@ export function machineOf(unit: Unit, node: Machine | undefined): MachineConfig 
   }
   return {
     cpus: values.cpus,
+    vcpus: values.vcpus,
     frames: values.frames,
     levels: values.levels,
     tlb: values.tlb,

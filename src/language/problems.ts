@@ -259,8 +259,12 @@ const modelProblems = {
   notInKernel: (span: Span, what: string) => error('MMU107', span, `a kernel cannot contain a ${what}`),
   unknownDriver: (span: Span, name: string, kernel: string, near?: string) =>
     error('MMU108', span, `unknown driver '${name}' for kernel '${kernel}'${hint(near)}`),
-  driverLacksBind: (span: Span, name: string) =>
-    error('MMU109', span, `driver '${name}' lacks 'fn bind(mm: mm, device: device, pasid: int)'`),
+  driverLacksBind: (span: Span, name: string, hasDevice: boolean) =>
+    error(
+      'MMU109',
+      span,
+      `driver '${name}' lacks 'fn bind(mm: mm${hasDevice ? ', device: device, pasid: int' : ''})'`,
+    ),
   importInModel: (span: Span) => error('MMU110', span, 'only files of scenarios and drivers have imports'),
   unknownImport: (span: Span, path: string) => error('MMU111', span, `cannot read '${path}'`),
   driverNeedsKernel: (span: Span, name: string) =>

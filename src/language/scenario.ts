@@ -5,7 +5,16 @@ import { PASIDS } from '../machine/device';
 import { processPrefix } from './accesses';
 import { Body } from './body';
 import { compileFunction } from './functions';
-import type { Binding, DeviceProgram, Expect, Process, Scenario, ScenarioItem, Task } from './generated/ast';
+import type {
+  Binding,
+  ConstantUse,
+  DeviceProgram,
+  Expect,
+  Process,
+  Scenario,
+  ScenarioItem,
+  Task,
+} from './generated/ast';
 import { machineOf } from './machine-config';
 import { type PlacedMapping, placeMappings } from './mappings';
 import type { FunctionHeader, ModuleFunction } from './module';
@@ -329,7 +338,7 @@ function compileDevices(work: Work): DeviceCode[] {
   return programs;
 }
 
-function pasidOf(unit: Unit, use: Binding['pasid']): number {
+function pasidOf(unit: Unit, use: ConstantUse): number {
   const pasid = constantOf(new Body(unit, 'setup', null), use);
   if (0 <= pasid && pasid < PASIDS) return pasid;
   unit.problems.push(problems.badPasid(spanOf(use), pasid, PASIDS - 1));
@@ -355,8 +364,7 @@ const misfits: ReadonlySet<string> = new Set(['MMU015', 'MMU096']);
 
 function setUpBinding(work: Work, body: Body, node: Binding, process: Global): void {
   const { unit } = work;
-  const device = checkDevice(work, spanOfProperty(node, 'device'), node.device);
-  const pasid = pasidOf(unit, node.pasid);
+  const { device, pasid } = boundTo(work, node);
   const span = spanOfProperty(node, 'driver');
   const name = work.rebound(node.driver);
   const driver = work.findDriver(name);
@@ -384,16 +392,28 @@ function setUpBinding(work: Work, body: Body, node: Binding, process: Global): v
   const kinds = header?.signature.map(({ type }) => type.kind).join();
   const first = header?.signature[0]?.type;
   const isMm = first !== undefined && sameType(first, { kind: 'ref', struct: 'mm' });
-  if (!header || kinds !== 'ref,device,int' || !isMm) {
-    unit.problems.push(problems.driverLacksBind(span, node.driver));
+  const hasDevice = node.device !== undefined;
+  if (!header || kinds !== (hasDevice ? 'ref,device,int' : 'ref') || !isMm) {
+    unit.problems.push(problems.driverLacksBind(span, node.driver, hasDevice));
+    return;
+  }
+  if (!hasDevice) {
+    emitCall(body, spanOf(node), header.key, [globalPlace(process)]);
     return;
   }
   const last = header.signature[2]?.type;
   if (last?.kind === 'int' && (pasid < last.min || last.max < pasid)) {
-    unit.problems.push(problems.outOfRange(spanOf(node.pasid), pasid, last.min, last.max));
+    unit.problems.push(problems.outOfRange(spanOf(node.pasid ?? node), pasid, last.min, last.max));
   }
   const args = [globalPlace(process), constant(device), constant(pasid)];
   emitCall(body, spanOf(node), header.key, args);
+}
+
+/** Device and PASID that a driver is bound to; a driver of software, as a hypervisor is, has none. */
+function boundTo(work: Work, node: Binding): { readonly device: number; readonly pasid: number } {
+  if (node.device === undefined || node.pasid === undefined) return { device: 0, pasid: 0 };
+  const device = checkDevice(work, spanOfProperty(node, 'device'), node.device);
+  return { device, pasid: pasidOf(work.unit, node.pasid) };
 }
 
 function emitCall(body: Body, span: Span, fn: string, args: readonly Expr[]): void {

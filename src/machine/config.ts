@@ -1,6 +1,8 @@
 /** The hardware of a scenario. Capacities are in entries. */
 export interface MachineConfig {
   readonly cpus: number;
+  /** Virtual CPUs of guests, each with a root and caches of its own beside those of the CPU it runs on. */
+  readonly vcpus: number;
   readonly frames: number;
   /**
    * Levels of the page tables that hardware walks: 4, or fewer for programs whose searches are to be small.
@@ -21,6 +23,11 @@ export const DEVICES_MAX = 256;
 /** The devices behind all IOMMUs; the number of a device is its index here. */
 export function devicesOf({ iommus }: Pick<MachineConfig, 'iommus'>): DeviceConfig[] {
   return iommus.flatMap(({ devices }) => devices);
+}
+
+/** `cpu1`, or `vcpu0` for the units after the CPUs. */
+export function cpuName({ cpus }: Pick<MachineConfig, 'cpus'>, index: number): string {
+  return index < cpus ? `cpu${index}` : `vcpu${index - cpus}`;
 }
 
 /** One IOMMU and the devices behind it. */

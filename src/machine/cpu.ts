@@ -1,8 +1,12 @@
 /**
  * One CPU: CR3, TLB, paging-structure cache, and the registers of the one access it can have under way.
  *
+ * A virtual CPU is one more of these: its root is that of the guest's memory (EPTP), and its caches are what
+ * the CPU it runs on keeps for the guest, which entries and exits do not touch (VPID).
+ *
  * Simplified: no PCID, so the tag of a copy is the root it was walked from, and a CR3 load empties both
- * caches (global leaves stay). Lost: copies that outlive a switch of address space.
+ * caches (global leaves stay). Lost: copies that outlive a switch of address space. What is cached for a
+ * guest may also be cached while it does not run; but a walk that is noticed is made only while it runs.
  */
 import { highWord, lowWord, wordOf } from '../base/address';
 import type { Layout } from '../base/layout';
@@ -39,8 +43,18 @@ export class Cpu {
   private readonly agent: Agent;
   private readonly root: number;
   private readonly walk: number;
+  /** Whether the guest runs, 0 where there is none. */
+  private readonly running: number;
 
-  constructor(wires: Wires, layout: Layout, frames: Frames, walker: Walker, index: number, sizes: CpuSizes) {
+  constructor(
+    wires: Wires,
+    layout: Layout,
+    frames: Frames,
+    walker: Walker,
+    index: number,
+    sizes: CpuSizes,
+    isGuest: boolean,
+  ) {
     this.wires = wires;
     this.frames = frames;
     this.walker = walker;
@@ -48,6 +62,7 @@ export class Cpu {
     this.agent = { kind: 'cpu', index };
     this.root = layout.reserve(1);
     this.walk = layout.reserve(WALK_WORDS);
+    this.running = isGuest ? layout.reserve(1) : -1;
     // An access looks its translation up after the walk: without room for one it could never complete.
     this.tlb = new EntryCache(wires, layout, 'tlb', index, Math.max(sizes.tlb, 1));
     this.psc = new EntryCache(wires, layout, 'psc', index, sizes.pagingStructureCache);
@@ -74,6 +89,17 @@ export class Cpu {
     this.abandonWalk();
     this.tlb.dropAll(true, 'flush');
     this.psc.dropAll(false, 'flush');
+  }
+
+  /** Whether walks of this CPU can be noticed: not while it is one of a guest that does not run. */
+  isRunning(): boolean {
+    return this.running < 0 || this.wires.words.get(this.running) !== 0;
+  }
+
+  /** The guest is entered, or leaves: an access under way starts over when it is entered again. */
+  setRunning(runs: boolean): void {
+    this.wires.words.put(this.running, runs ? 1 : 0);
+    if (!runs) this.abandonWalk();
   }
 
   /** INVLPG: the leaf for the address, global or not, and every pointer of the address space. */

@@ -89,6 +89,7 @@ export class Machine {
   faultPresent = false;
   readonly config: MachineConfig;
   readonly frames: Frames;
+  /** The CPUs, then the virtual CPUs. */
   readonly cpus: readonly Cpu[];
   readonly iommus: readonly Iommu[];
   readonly devices: readonly Device[];
@@ -106,8 +107,9 @@ export class Machine {
     const format = { ...X86_64, levels: config.levels };
     this.walker = new Walker(this.wires, this.frames, format);
     this.cpus = Array.from(
-      { length: config.cpus },
-      (_, index) => new Cpu(this.wires, layout, this.frames, this.walker, index, config),
+      { length: config.cpus + config.vcpus },
+      (_, index) =>
+        new Cpu(this.wires, layout, this.frames, this.walker, index, config, index >= config.cpus),
     );
     const mayHold =
       sizes.search === undefined
@@ -260,6 +262,21 @@ export class Machine {
   /** An interrupt frame was pushed: the access under way starts over when it comes back. */
   abandonWalk(cpu: number): void {
     this.cpu(cpu).abandonWalk();
+  }
+
+  /** The number of a virtual CPU among all units with a TLB of their own. */
+  vcpu(number: number): number {
+    return this.config.cpus + number;
+  }
+
+  /** Whether the guest of a unit runs; true of a CPU. */
+  isRunning(cpu: number): boolean {
+    return this.cpu(cpu).isRunning();
+  }
+
+  /** Enters a guest, or leaves it. Its caches stay as they are. */
+  setRunning(cpu: number, runs: boolean): void {
+    this.cpu(cpu).setRunning(runs);
   }
 
   /** Loads CR3, -1 for no address space. */

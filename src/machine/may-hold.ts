@@ -20,6 +20,7 @@
 import { prefixHigh, prefixLow, slotOf } from '../base/address';
 import type { Layout } from '../base/layout';
 import { FRAME_WORDS } from '../base/words';
+import type { MachineConfig } from './config';
 import type { Cpu } from './cpu';
 import { type Device, PASIDS } from './device';
 import { PTE, pteFrame, type TableFormat } from './entry-format';
@@ -87,13 +88,13 @@ export class MayHold implements EntryWatch {
     layout: Layout,
     frames: Frames,
     format: TableFormat,
-    { cpus, iommus }: { readonly cpus: number; readonly iommus: readonly unknown[] },
+    { cpus, vcpus, iommus }: Pick<MachineConfig, 'cpus' | 'vcpus' | 'iommus'>,
     readonly search: SearchHooks,
   ) {
     this.frames = frames;
     this.format = format;
     this.held = new Held(wires, layout, HELD_MAX);
-    this.cpuCount = cpus;
+    this.cpuCount = cpus + vcpus;
     this.iommuCount = iommus.length;
   }
 
@@ -109,6 +110,11 @@ export class MayHold implements EntryWatch {
     const { agent, iommu } = device;
     const [cache, root] = [this.cpuCount + iommu.index, device.rootRegister(pasid)];
     return { cache, tag: device.tag(pasid), root, agent, device, pasid };
+  }
+
+  /** Whether a walk of a space can be noticed: a guest's are made while it runs. */
+  isRunning({ agent, device }: Space): boolean {
+    return device !== null || this.cpus[agent.index]?.isRunning() === true;
   }
 
   /** Number of the cache that is a device's own. */

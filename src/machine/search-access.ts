@@ -111,6 +111,7 @@ export class SearchAccess {
     const isOdd = mayHold.frames.isOdd();
     for (const space of mayHold.spaces()) {
       const before = found.length;
+      if (!mayHold.isRunning(space)) continue;
       const { device, pasid } = space;
       const isReleased = device !== null && mayHold.search.isReleased(device.index, pasid);
       const visit = (position: Position): void => {

@@ -17,10 +17,10 @@ import { FRAME_WORDS } from '../base/words';
 import type { EntryCache } from './cache';
 import type { Cpu } from './cpu';
 import { type Device, PASIDS } from './device';
-import type { TableFormat } from './entry-format';
-import type { Frames } from './frames';
+import { PTE, type TableFormat } from './entry-format';
+import { type Frames, TABLE } from './frames';
 import type { Agent, CacheKind } from './observer';
-import { ABSENT, D, domainOf, GATHERED, LEAF, levelOf, pasidOf, rootFrame } from './register-bits';
+import { ABSENT, D, domainOf, GATHERED, LEAF, levelOf, MARK, pasidOf, rootFrame } from './register-bits';
 import { type Reach, rootRights, type Walker, type WalkPort } from './walk';
 
 /** Something a cache can do on its own now. */
@@ -53,6 +53,8 @@ interface Context {
   readonly pasid: number;
   readonly tag: number;
   readonly root: number;
+  /** A guest that does not run: what it reads, nobody must notice. */
+  readonly isSilent: boolean;
 }
 
 /** Finds and makes the fills of a machine. */
@@ -94,7 +96,8 @@ export class Speculation {
     const contexts: Context[] = this.cpus.map((cpu, owner) => {
       const { port } = cpu;
       const tag = cpu.rootTag();
-      return { port, cache: 'tlb', owner, device: -1, pasid: -1, tag, root: cpu.rootRegister() };
+      const [root, isSilent] = [cpu.rootRegister(), !cpu.isRunning()];
+      return { port, cache: 'tlb', owner, device: -1, pasid: -1, tag, root, isSilent };
     });
     for (const device of this.devices) {
       const { port, iommu, index } = device;
@@ -104,7 +107,16 @@ export class Speculation {
         if (root === 0 && !hasPointers) continue;
         const tag = device.tag(pasid);
         if (root !== 0 || port.pointers.hasPointer(tag))
-          contexts.push({ port, cache: 'iotlb', owner: iommu.index, device: index, pasid, tag, root });
+          contexts.push({
+            port,
+            cache: 'iotlb',
+            owner: iommu.index,
+            device: index,
+            pasid,
+            tag,
+            root,
+            isSilent: false,
+          });
       }
     }
     return contexts;
@@ -128,9 +140,9 @@ export class Speculation {
 
   /** The reads of one table, which translates addresses from `base` on. */
   private addReads(found: CacheAction[], context: Context, from: Reach, base: number, max: number): void {
-    const { port, tag, cache, owner, device, pasid } = context;
+    const { port, tag, cache, owner, device, pasid, isSilent } = context;
     const { table, level } = from;
-    if (level < 1) return;
+    if (level < 1 || (isSilent && !this.isQuiet(from))) return;
     const walk = { agent: port.agent, from };
     const before = found.length;
     let slot = this.frames.nextPopulated(table, 0, FRAME_WORDS);
@@ -139,6 +151,7 @@ export class Speculation {
       const address = canonical(base + slot * entrySpan(level));
       const result = this.walker.wouldFill(port, tag, lowWord(address), highWord(address), from);
       if (result !== 'leaf' && result !== 'more') continue;
+      if (isSilent && (this.frames.read(table, slot) & PTE.A) === 0) continue;
       const leaf = result === 'leaf';
       const kind = leaf ? cache : cache === 'tlb' ? 'psc' : 'walk-cache';
       const { frame } = this.walker;
@@ -156,9 +169,14 @@ export class Speculation {
         slot,
       });
     }
-    if (found.length > before) return;
+    if (found.length > before || isSilent) return;
     const what = { owner, device, pasid, address: base, level, leaf: false, frame: -1, walk, slot: 0 };
     found.push({ kind: 'read', cache, ...what });
+  }
+
+  /** Whether a read goes unnoticed: no dangling pointer leads there, and it is a page table. */
+  private isQuiet({ table, gathered }: Reach): boolean {
+    return (gathered & MARK) === 0 && this.frames.kind(table) === TABLE;
   }
 
   /** What a device can take over from the IOTLB. */

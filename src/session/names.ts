@@ -1,5 +1,7 @@
 /** Names for people: caches, places in the source, pages. */
+
 import type { Span } from '../base/span';
+import { cpuName } from '../machine/config';
 import type { CacheKind } from '../machine/observer';
 import { addressText } from '../vm/format';
 import { processOf } from '../vm/monitors/address-spaces';
@@ -14,9 +16,9 @@ export function rangeText(vm: Vm, start: number, end: number): string {
 export function cacheText(vm: Vm, cache: CacheKind, owner: number): string {
   switch (cache) {
     case 'tlb':
-      return `TLB of cpu${owner}`;
+      return `TLB of ${cpuName(vm.machine.config, owner)}`;
     case 'psc':
-      return `paging-structure cache of cpu${owner}`;
+      return `paging-structure cache of ${cpuName(vm.machine.config, owner)}`;
     case 'iotlb':
       return `IOTLB of ${iommuName(vm, owner)}`;
     case 'walk-cache':

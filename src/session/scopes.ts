@@ -1,4 +1,5 @@
 /** The scopes of a frame: `Locals`, `Notifier`, `CPU` or `Device` or `IOMMU`, `Machine`. */
+import { cpuName } from '../machine/config';
 import type { CachedCopy } from '../machine/copies';
 import { PASIDS } from '../machine/device';
 import { DATA, TABLE } from '../machine/frames';
@@ -170,7 +171,7 @@ function machineRows(session: Session): Variable[] {
     if (machine.frameKind(frame) === DATA) used.data++;
     if (machine.frameKind(frame) === TABLE) used.table++;
   }
-  const cpus = machine.cpus.map((_, cpu) => row(`cpu${cpu}`, '', rows(cpuRows(vm, cpu))));
+  const cpus = machine.cpus.map((_, cpu) => row(cpuName(machine.config, cpu), '', rows(cpuRows(vm, cpu))));
   const iommus = machine.iommus.map((_, iommu) => row(iommuName(vm, iommu), '', rows(iommuRows(vm, iommu))));
   const devices = machine.devices.map((_, device) =>
     row(deviceName(vm, device), '', rows(deviceRows(vm, device))),

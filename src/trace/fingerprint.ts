@@ -16,6 +16,7 @@ export function machineFingerprint({ scenario }: Program): string {
   const { machine, mappings, tasks, devices } = scenario;
   return digits({
     cpus: machine.cpus,
+    ...(machine.vcpus > 0 ? { vcpus: machine.vcpus } : {}),
     frames: machine.frames,
     mappings: mappings.map(({ name, process, pages }) => ({ name, process, pages })),
     tasks: tasks.map(({ name, process, cpu }) => ({ name, process, cpu })),

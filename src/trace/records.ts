@@ -3,7 +3,9 @@
  * recorded Linux traces (`cb`, `probe`, `free`, `mark`), so that a run can be held against what a kernel did;
  * the rest says what it is.
  */
+
 import { entrySpan, PAGE_SIZE } from '../base/address';
+import { cpuName } from '../machine/config';
 import { pteFrame, pteHuge, ptePresent } from '../machine/entry-format';
 import type { MachineEvent } from '../machine/observer';
 import { formatMapped } from '../vm/format';
@@ -223,7 +225,7 @@ function machineRecord(
       const page = event.address === null ? undefined : pageName(vm, event.address);
       return record(
         'flush-tlb',
-        `cpu${event.cpu}: ${event.address === null ? 'everything' : 'one page'}`,
+        `${cpuName(vm.machine.config, event.cpu)}: ${event.address === null ? 'everything' : 'one page'}`,
         page,
       );
     }
@@ -248,7 +250,7 @@ function machineRecord(
     case 'gcr3':
       return record('gcr3', `PASID ${event.pasid}: ${event.root === null ? 'none' : `frame ${event.root}`}`);
     case 'cr3':
-      return record('cr3', `cpu${event.cpu}: frame ${event.root}`);
+      return record('cr3', `${cpuName(vm.machine.config, event.cpu)}: frame ${event.root}`);
     case 'store-entry':
       return record('store-entry', `frame ${event.frame}, entry ${event.slot}`);
     case 'alloc-frame':

@@ -1,5 +1,7 @@
 /** What happened, in a few words each: for lanes on the command line and for the debug console. */
+
 import { entrySpan } from '../base/address';
+import { cpuName } from '../machine/config';
 import { pteFrame, pteHuge, ptePresent, pteWrite } from '../machine/entry-format';
 import type { MachineEvent } from '../machine/observer';
 import type { Recorded } from '../session/history';
@@ -139,7 +141,8 @@ function machineWords(session: Session, event: MachineEvent, place: Place | null
         : { text: `frees page table (level ${event.level}) in frame ${event.frame}` };
     case 'flush-tlb': {
       const what = event.address === null ? 'everything' : addressText(vm, event.address);
-      return { text: `cpu${event.cpu} TLB drops ${what}`, kind: `cpu${event.cpu} TLB: # invalidations` };
+      const name = cpuName(vm.machine.config, event.cpu);
+      return { text: `${name} TLB drops ${what}`, kind: `${name} TLB: # invalidations` };
     }
     case 'fill':
       if (event.cache === 'walk-cache') {

@@ -1,6 +1,8 @@
 /** The page-table tree: every address space from its root down, and beside it the roots that IOMMUs walk. */
+
 import { canonical, entrySpan } from '../base/address';
 import { FRAME_WORDS } from '../base/words';
+import { cpuName } from '../machine/config';
 import { PASIDS } from '../machine/device';
 import { formatEntry, PTE, pteDangling, pteFrame, pteHuge, ptePresent } from '../machine/entry-format';
 import { FREE, TABLE } from '../machine/frames';
@@ -55,7 +57,9 @@ function mmNodes(drawing: Drawing): TreeNode[] {
 
 function cpusAt(session: Session, root: number): string[] {
   const { machine } = session.vm;
-  return machine.cpus.flatMap((_, cpu) => (root >= 0 && machine.cr3(cpu) === root ? [`cpu${cpu}`] : []));
+  return machine.cpus.flatMap((_, cpu) =>
+    root >= 0 && machine.cr3(cpu) === root ? [cpuName(machine.config, cpu)] : [],
+  );
 }
 
 /** PASID table entries, each pointing to a root. */

@@ -3,7 +3,9 @@
  * per device the ATC, with the queues between them. An entry the page tables no longer back is stale, and
  * says why.
  */
+
 import { PAGE_SIZE, tableIndex } from '../base/address';
+import { cpuName } from '../machine/config';
 import type { CachedCopy } from '../machine/copies';
 import { pteFrame, pteHuge, ptePresent, pteWrite } from '../machine/entry-format';
 import { TABLE } from '../machine/frames';
@@ -36,7 +38,8 @@ export function tlbNodes(session: Session, previous: number, filePath: FilePath)
       cacheNode(drawing, 'TLB', 'tlb', cpu),
       cacheNode(drawing, 'paging-structure cache', 'psc', cpu),
     ];
-    return unitNode(`cpu${cpu}`, `cpu${cpu}`, 'chip', children);
+    const name = cpuName(machine.config, cpu);
+    return unitNode(name, name, 'chip', children);
   });
   const iommus = machine.iommus.map((_, iommu) => {
     const children = [

@@ -4,6 +4,7 @@
  * Nobody waits for it, and it keeps nobody from being at rest: real caches need not do any of this. `fair`
  * and replays make none of its steps by themselves.
  */
+import { cpuName } from '../machine/config';
 import type { SearchAccess } from '../machine/search-access';
 import type { CacheAction } from '../machine/speculation';
 import { addressText } from './format';
@@ -97,8 +98,9 @@ export class Caches {
     const space = device < 0 ? '' : ` pasid ${pasid}`;
     const where = addressText(this.vm, address);
     const depth = leaf && level === 1 ? '' : ` level ${level}`;
-    if (kind === 'read') return `read ${device < 0 ? `cpu${owner}` : of} ${where}${depth}${space}`;
-    if (device < 0) return `${kind} cpu${owner} ${cache} ${where}${depth}`;
+    const cpu = cpuName(machine.config, owner);
+    if (kind === 'read') return `read ${device < 0 ? cpu : of} ${where}${depth}${space}`;
+    if (device < 0) return `${kind} ${cpu} ${cache} ${where}${depth}`;
     if (cache === 'atc') return `${kind} ${of} atc ${where}${depth}${space}`;
     return `${kind} ${machine.iommus[owner]?.config.name ?? '?'} ${cache} ${where}${depth} ${of}${space}`;
   }

@@ -179,6 +179,8 @@ function resume(vm: Vm, fn: FunctionCode, result: number): void {
 const repeating: ReadonlySet<string> = new Set([
   'dma_read',
   'dma_write',
+  'guest_load',
+  'guest_store',
   'load',
   'request_pages',
   'stop_marker',

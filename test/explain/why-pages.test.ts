@@ -75,9 +75,9 @@ describe('lost-dirty', () => {
     fn write_out(mm: mm, a: addr) -> page {
       var e = slot(mm, a); var old = *e;
       var page = pte_page(old);
-      page.PG_dirty = true;
+      page.dirty = true;
       *e = pte_mkclean(old);
-      page.PG_dirty = false;
+      page.dirty = false;
       page_written_out(page);
       return page;
     }
@@ -97,7 +97,7 @@ describe('lost-dirty', () => {
       invalidation (t0 in write_out)
         never sent: no invalidation for cpu0 between the store (step N) and the write-out (step N)
       written (t0 in write_out)
-        cleaned: PG_dirty of frame 4 was cleared
+        cleaned: dirty of frame 4 was cleared
       copied (t0 in write_out)
         written out: frame 4
       stored (t0 in t0)
@@ -117,7 +117,7 @@ describe('lost-dirty', () => {
       invalidation (t0 in write_out)
         never sent: no invalidation for cpu0 between the store (step N) and the write-out (step N)
       written (t0 in write_out)
-        cleaned: PG_dirty of frame 4 was cleared
+        cleaned: dirty of frame 4 was cleared
       copied (t0 in write_out)
         written out: frame 4
       stored (t0 in t0)

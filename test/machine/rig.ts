@@ -76,6 +76,7 @@ export function rig(options: RigOptions = {}): Rig {
     tlb: options.tlb ?? 8,
     pagingStructureCache: options.psc ?? 8,
     failingAllocations: 0,
+    vcpus: 0,
     iommus,
   };
   const count = iommus.reduce((sum, iommu) => sum + iommu.devices.length, 0);

@@ -236,4 +236,47 @@ export const grounds = {
     task t0 in P on cpu 0 { munmap(A, 1 page); }
     device gpu { dma_write(A, 1); }`,
   },
+  'a guest beside munmap': {
+    kernel: before,
+    body: `machine { cpus 2  vcpus 1  frames 20 }
+    process P { mmap A, 1 page, rw, touched  mmap B after A, 1 page, rw  bind driver kvm }
+    task t0 in P on cpu 0 { munmap(A, 1 page); }
+    task v0 in P on cpu 1 { kvm.guest_write(0, A, 5); }`,
+  },
+  'a guest that writes twice beside munmap': {
+    kernel: before,
+    body: `machine { cpus 2  vcpus 1  frames 20 }
+    process P { mmap A, 1 page, rw, touched  mmap B after A, 1 page, rw  bind driver kvm }
+    task t0 in P on cpu 0 { munmap(A, 1 page); }
+    task v0 in P on cpu 1 { kvm.guest_write(0, A, 5); kvm.guest_write(0, A, 6); }`,
+  },
+  'a guest beside dontneed': {
+    kernel: before,
+    body: `machine { cpus 2  vcpus 1  frames 20 }
+    process P { mmap A, 1 page, rw, touched  bind driver kvm }
+    task t0 in P on cpu 0 { madvise(A, 1 page, MADV_DONTNEED); }
+    task v0 in P on cpu 1 { kvm.guest_write(0, A, 5); }`,
+  },
+  'a guest beside msync': {
+    kernel: before,
+    body: `machine { cpus 2  vcpus 1  frames 20 }
+    file f, 1 page, ext4
+    process P { mmap A, 1 page, rw, shared, file f, touched  bind driver kvm }
+    task t0 in P on cpu 0 { msync(A, 1 page, MS_SYNC); }
+    task v0 in P on cpu 1 { kvm.guest_write(0, A, 5); }`,
+  },
+  'a guest beside copy on write': {
+    kernel: before,
+    body: `machine { cpus 2  vcpus 1  frames 20 }
+    process P { mmap A, 1 page, rw, read  bind driver kvm }
+    task t0 in P on cpu 0 { store(A, 7); }
+    task v0 in P on cpu 1 { kvm.guest_read(0, A); }`,
+  },
+  'a guest beside its memory going': {
+    kernel: before,
+    body: `machine { cpus 2  vcpus 1  frames 20 }
+    process P { mmap A, 1 page, rw, touched  bind driver kvm }
+    task t0 in P on cpu 0 { kvm.set_memory_region(P, 0, A, 0, A); munmap(A, 1 page); }
+    task v0 in P on cpu 1 { kvm.guest_write(0, A, 5); }`,
+  },
 } as const satisfies Readonly<Record<string, Ground>>;

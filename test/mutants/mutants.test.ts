@@ -6,12 +6,13 @@ import { counting } from './counting';
 import { driving } from './driving';
 import { flushing } from './flushing';
 import { grounds } from './grounds';
+import { hypervisor } from './hypervisor';
 import { locking } from './locking';
 import type { Mutant } from './mutant';
 import { explore, type Found, type Ground, programOf } from './mutate';
 import { notifying } from './notifying';
 
-const mutants = { flushing, locking, counting, notifying, commands, driving };
+const mutants = { flushing, locking, counting, notifying, commands, driving, hypervisor };
 
 const { models } = compileShipped();
 

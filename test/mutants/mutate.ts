@@ -80,11 +80,12 @@ function changedDriver(driver: string, changes: readonly Change[]): string {
     changes
       .filter(change => change.file === file)
       .reduce((text, change) => changed(text, change, file), read(file));
-  const common = 'amd_iommu.mmu';
-  const own = textAfter(`drivers/${driver}.mmu`).replace(`import "${common}"\n`, '');
+  const whole = textAfter(`drivers/${driver}.mmu`);
+  const common = /^import "(.*)"\n/m.exec(whole);
+  const own = common === null ? whole : whole.replace(common[0], '');
   const opening = `driver ${driver} {\n`;
   if (!own.includes(opening)) throw new Error(`drivers/${driver}.mmu: no ${opening}`);
-  return own.replace(opening, () => opening + textAfter(`drivers/${common}`));
+  return own.replace(opening, () => opening + (common === null ? '' : textAfter(`drivers/${common[1]}`)));
 }
 
 /** The file of a scenario with changed models. */

@@ -344,7 +344,7 @@ describe('lost-dirty', () => {
   });
   test('not when the entry was flushed, the page is dirty, written out again or not wanted', () => {
     expect(run(true, '')).toEqual([]);
-    expect(run(false, 'page.PG_dirty = true;')).toEqual([]);
+    expect(run(false, 'page.dirty = true;')).toEqual([]);
     expect(run(false, 'page_written_out(page); drop(P, A, page);')).toEqual([]);
     expect(run(false, 'page_discarded(page); drop(P, A, page);')).toEqual([]);
   });

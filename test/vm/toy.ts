@@ -20,7 +20,7 @@ struct mm pool 2 {
 }
 struct vma pool 4 { vm_mm: mm  vm_start: addr  vm_end: addr  vm_write: bool  vm_shared: bool }
 struct task per task { mm: mm }
-struct page per frame { _count: int 0..15  PG_dirty: bool }
+struct page per frame { _count: int 0..15  dirty: bool }
 struct mmu_notifier pool 2 { ops: ops  mm: mm }
 callbacks {
   release(mn: mmu_notifier, mm: mm)

@@ -5,12 +5,12 @@ import { PAGE_SIZE } from '../../base/address';
 import { isHardware } from '../../language/threads';
 import type { Outcome } from '../../machine/cpu';
 import { PPR_FAILURE } from '../../machine/page-group';
-import { compileExpr } from '../expressions';
+import { compileExpr, compilePlace } from '../expressions';
 import { STAY, SWITCHED } from '../instructions';
 import { THREAD } from '../layout';
 import * as stack from '../stack';
 import type { Vm } from '../vm';
-import { type Action, argument, type BuiltinMaker, does, values } from './maker';
+import { type Action, argument, type BuiltinMaker, does, placeOf, values } from './maker';
 
 /** Whether a reference to a device, IOMMU or log entry leads anywhere; a finding if not. */
 function leads(vm: Vm, what: 'device' | 'iommu' | 'ppr', reference: number): boolean {
@@ -82,6 +82,59 @@ function access(write: boolean): BuiltinMaker {
       }
       stack.push(vm, vm.thread, entry, [address(), write ? 1 : 0]);
       return SWITCHED;
+    };
+  };
+}
+
+/** Why a guest was left, as VMX numbers it. */
+const EXIT = { interrupt: 1, hlt: 12, eptViolation: 48 } as const;
+
+/** The unit of a virtual CPU; -1, and a finding, if there is none. */
+function vcpuOf(vm: Vm, what: string, number: number): number {
+  const { vcpus } = vm.program.scenario.machine;
+  if (0 <= number && number < vcpus) return vm.machine.vcpu(number);
+  const text = `${what}: there is no virtual CPU ${number}: the machine has ${vcpus} (vcpus)`;
+  vm.violate('assertion', text);
+  return -1;
+}
+
+/** A statement about a virtual CPU. */
+function onVcpu(what: string, action: (vm: Vm, unit: number, argument: number) => void): BuiltinMaker {
+  return does((vm, number = 0, argument = 0) => {
+    const unit = vcpuOf(vm, what, number);
+    if (unit >= 0) action(vm, unit, argument);
+  });
+}
+
+/** One step of an access of a guest. An interrupt of the CPU makes it leave, and so does a fault. */
+function guestAccess(write: boolean): BuiltinMaker {
+  const name = write ? 'guest_store' : 'guest_load';
+  return (vm, args) => {
+    const [number, gpa, hva] = [0, 1, 2].map(index => compileExpr(vm, argument(args, index)));
+    const last = argument(args, 3);
+    const place = write ? null : compilePlace(vm, placeOf(last));
+    const stored = write ? compileExpr(vm, last) : () => 0;
+    return () => {
+      const cpu = cpuOf(vm, name);
+      const unit = cpu < 0 ? -1 : vcpuOf(vm, name, number?.() ?? 0);
+      if (unit < 0) return 0;
+      if (!vm.machine.isRunning(unit)) {
+        vm.violate('assertion', `${name}: the guest was not entered (vm_enter)`);
+        return 0;
+      }
+      const exit = (reason: number): number => {
+        vm.machine.setRunning(unit, false);
+        return reason;
+      };
+      if (vm.words.get(vm.layout.pendingInterrupts + cpu) !== 0) return exit(EXIT.interrupt);
+      const address = gpa?.() ?? 0;
+      vm.monitors.judgeGuestAt((hva?.() ?? 0) - address);
+      const outcome = vm.machine.cpuAccess(unit, address, write, stored());
+      vm.monitors.judgeGuestAt(0);
+      if (outcome === 'more') return STAY;
+      if (outcome !== 'done') return exit(EXIT.eptViolation);
+      place?.write(vm.machine.value);
+      return exit(EXIT.hlt);
     };
   };
 }
@@ -171,6 +224,12 @@ export const hardwareBuiltins = {
     const cpu = cpuOf(vm, 'local_flush_tlb');
     if (cpu >= 0) vm.machine.flushTlb(cpu);
   }),
+  load_eptp: onVcpu('load_eptp', (vm, unit, root) => vm.machine.loadCr3(unit, root - 1)),
+  invept: onVcpu('invept', (vm, unit) => vm.machine.flushTlb(unit)),
+  vcpu_count: values(vm => vm.program.scenario.machine.vcpus),
+  vm_enter: onVcpu('vm_enter', (vm, unit) => vm.machine.setRunning(unit, true)),
+  guest_load: guestAccess(false),
+  guest_store: guestAccess(true),
   send_ipi: does((vm, cpu = 0, fn = 0) => {
     const bit = interruptHandlers(vm).indexOf(fn - 1);
     const index = vm.layout.pendingInterrupts + cpu - 1;

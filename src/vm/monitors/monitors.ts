@@ -2,11 +2,13 @@
  * What is always watched: listens to the machine and to the stack, keeps what it must remember in state,
  * reports findings.
  */
+
 import { alignDown, entrySpan, fromWords, PAGE_SIZE } from '../../base/address';
 import { unreachable } from '../../base/assert';
 import type { Layout } from '../../base/layout';
 import { FRAME_WORDS } from '../../base/words';
 import type { FunctionCode } from '../../language/program';
+import { cpuName } from '../../machine/config';
 import type { CachedCopy } from '../../machine/copies';
 import { pteFrame, pteHuge, pteMapped, ptePresent } from '../../machine/entry-format';
 import { TABLE } from '../../machine/frames';
@@ -48,7 +50,7 @@ export const judgedFields: Readonly<Record<string, readonly string[]>> = {
   mm: ['mmap', 'pgd'],
   mmu_notifier: ['mm', 'ops'],
   task: ['mm'],
-  page: ['PG_dirty'],
+  page: ['dirty'],
   vma: ['vm_end', 'vm_next', 'vm_shared', 'vm_start', 'vm_write'],
 };
 
@@ -61,6 +63,7 @@ export class Monitors implements MachineHooks {
   private readonly writeOuts: WriteOuts;
   private readonly sharing: Sharing;
   readonly lockOrder: LockOrder;
+  private guestOffset = 0;
 
   constructor(
     private readonly vm: Vm,
@@ -137,19 +140,22 @@ export class Monitors implements MachineHooks {
     this.subscribers.bind(subscriber, device, pasid);
   }
 
-  issued(agent: Agent, pasid: number, address: number, write: boolean): void {
+  /**
+   * Where the process of a guest has what the guest accesses next: so many bytes after the guest-physical
+   * address. No part of the state: it is said in the step of the access.
+   */
+  judgeGuestAt(offset: number): void {
+    this.guestOffset = offset;
+  }
+
+  issued(agent: Agent, pasid: number, at: number, write: boolean): void {
+    const address = at + this.guestOffset;
     this.operations.issued(agent.kind, agent.index, pasid, address, write);
     this.sharing.issued();
   }
 
-  accessed(
-    agent: Agent,
-    pasid: number,
-    address: number,
-    write: boolean,
-    frame: number,
-    marked: boolean,
-  ): void {
+  accessed(agent: Agent, pasid: number, at: number, write: boolean, frame: number, marked: boolean): void {
+    const address = at + this.guestOffset;
     this.operations.accessed(address, write, frame);
     const mm = this.operations.mmOfAccess(agent.kind, agent.index, pasid);
     this.sharing.accessed(mm, address, write, frame);
@@ -318,9 +324,9 @@ export class Monitors implements MachineHooks {
     const { iommus } = this.vm.program.scenario.machine;
     switch (copy.cache) {
       case 'tlb':
-        return `the TLB of cpu${copy.owner}`;
+        return `the TLB of ${cpuName(this.vm.machine.config, copy.owner)}`;
       case 'psc':
-        return `the paging-structure cache of cpu${copy.owner}`;
+        return `the paging-structure cache of ${cpuName(this.vm.machine.config, copy.owner)}`;
       case 'iotlb':
         return `the IOTLB of ${iommus[copy.owner]?.name ?? '?'}`;
       case 'walk-cache':
@@ -418,7 +424,7 @@ export class Monitors implements MachineHooks {
   }
 
   private agentName(agent: Agent, pasid: number): string {
-    if (agent.kind === 'cpu') return `cpu${agent.index}`;
+    if (agent.kind === 'cpu') return cpuName(this.vm.machine.config, agent.index);
     return `${this.deviceName(agent.index)} (pasid ${pasid})`;
   }
 

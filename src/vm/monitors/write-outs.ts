@@ -2,7 +2,7 @@
  * lost-dirty: a store to a page that was written out, of which nothing says that it must be written again.
  *
  * Kept is which pages were written out (`page_written_out`), and whether since then a store came while
- * neither the page (`PG_dirty`) nor an entry that maps it was dirty. It is judged when the page is freed, and
+ * neither the page (`dirty`) nor an entry that maps it was dirty. It is judged when the page is freed, and
  * when everything is at rest: if the page was found dirty meanwhile, the store is not lost.
  */
 import type { Layout } from '../../base/layout';
@@ -74,7 +74,7 @@ export class WriteOuts {
   }
 
   private isDirty(frame: number): boolean {
-    if (fieldOf(this.vm, 'page', 'PG_dirty', frame + 1) !== 0) return true;
+    if (fieldOf(this.vm, 'page', 'dirty', frame + 1) !== 0) return true;
     return entriesOf(this.vm, frame).some(({ value }) => pteDirty(value));
   }
 
