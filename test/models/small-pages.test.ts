@@ -150,6 +150,24 @@ describe.each(kernels)('%s', kernel => {
       }`,
     ],
     [
+      'written pages of tmpfs go to swap and come back',
+      `machine { cpus 1  frames 64 }
+      swap 4 pages
+      file f, 2 pages, tmpfs
+      process P { mmap A, 2 pages, rw, shared, file f, touched }
+      task t0 in P on cpu 0 {
+        store(A, 5);
+        store(A + 1 page, 6);
+        mem_cgroup_move_charge(A, 2 pages);
+        mem_cgroup_limit();
+        assert(f.swap_entries[0] != 0 && f.swap_entries[1] != 0 && f.page_tree[0] == null);
+        var first = load(A);
+        assert(first == 5 && f.swap_entries[0] == 0);
+        ftruncate(f, 0 pages);
+        assert(f.swap_entries[1] == 0 && swap_map[0] == 0 && swap_map[1] == 0);
+      }`,
+    ],
+    [
       'a mapping without rights gets no hints',
       `machine { cpus 1  frames 64 }
       process P { mmap A, 2 pages, rw, mergeable, touched }
@@ -269,6 +287,22 @@ describe.each(kernels)('%s', kernel => {
       process P { mmap A, 1 page, rw, touched }
       task t0 in P on cpu 0 { compact_memory(); }
       task t1 in P on cpu 1 { munmap(A, 1 page); }`,
+    ],
+    [
+      'what is stored into a page of tmpfs while it goes to swap is kept',
+      `machine { cpus 2  frames 14 }
+      swap 1 page
+      file f, 1 page, tmpfs
+      process P { mmap A, 1 page, rw, shared, file f, touched }
+      task t0 in P on cpu 0 {
+        mem_cgroup_move_charge(A, 1 page);
+        mem_cgroup_limit();
+      }
+      task t1 in P on cpu 1 {
+        store(A, 5);
+        var value = load(A);
+        assert(value == 5);
+      }`,
     ],
     [
       'two threads give the same advice on a part of a mapping',
