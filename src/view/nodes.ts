@@ -27,3 +27,8 @@ export function originOf(
   const text = recorded.fn === null ? by : `${by} in ${recorded.fn}`;
   return { position, path: filePath(span.file), line: span.line, text };
 }
+
+/** Size of a huge leaf: `2 MiB`, `1 GiB`. */
+export function sizeText(bytes: number): string {
+  return bytes >= 2 ** 30 ? `${bytes / 2 ** 30} GiB` : `${bytes / 2 ** 20} MiB`;
+}

@@ -1,10 +1,17 @@
 /** The page-table tree: every address space from its root down, and beside it the roots that IOMMUs walk. */
-
-import { canonical, entrySpan } from '../base/address';
+import { canonical, entrySpan, PAGE_SIZE } from '../base/address';
 import { FRAME_WORDS } from '../base/words';
 import { cpuName } from '../machine/config';
 import { PASIDS } from '../machine/device';
-import { formatEntry, PTE, pteDangling, pteFrame, pteHuge, ptePresent } from '../machine/entry-format';
+import {
+  formatEntry,
+  PTE,
+  pteDangling,
+  pteFrame,
+  pteHuge,
+  pteMapped,
+  ptePresent,
+} from '../machine/entry-format';
 import { FREE, TABLE } from '../machine/frames';
 import { Causes, whereText } from '../session/causes';
 import type { Recorded } from '../session/history';
@@ -12,7 +19,7 @@ import { deviceName, mmText } from '../session/names';
 import type { Session } from '../session/session';
 import { objectsOf } from '../session/values';
 import { addressText } from '../vm/format';
-import { type FilePath, leaf, type Marks, originOf } from './nodes';
+import { type FilePath, leaf, type Marks, originOf, sizeText } from './nodes';
 import type { TreeNode } from './tree';
 
 /** Names of the levels, by number. */
@@ -153,7 +160,7 @@ function entryNode(
   return {
     id,
     label: isPointer ? name : `${name}: ${addressText(vm, canonical(at.address))}`,
-    description: isPointer ? `-> table in frame ${pteFrame(value)}` : entryText(value),
+    description: isPointer ? `-> table in frame ${pteFrame(value)}` : entryText(value, level),
     tooltip: tooltipOf(session, value, frame, slot, stored),
     icon: isPointer ? 'list-tree' : 'symbol-field',
     marks,
@@ -162,8 +169,14 @@ function entryNode(
   };
 }
 
-function entryText(value: number): string {
-  return formatEntry(value & ~PTE.DANGLING).replace(' P ', ' ');
+/** `frame 4 W U A`; of a huge leaf its size and all of its frames: `2 MiB, frames 512 .. 1023 W U A`. */
+function entryText(value: number, level: number): string {
+  const text = formatEntry(value & ~PTE.DANGLING).replace(' P ', ' ');
+  if (level === 1 || !pteHuge(value) || !pteMapped(value)) return text;
+  const first = pteFrame(value);
+  const span = entrySpan(level);
+  const frames = `${sizeText(span)}, frames ${first} .. ${first + span / PAGE_SIZE - 1}`;
+  return text.replace(/ PS\b/, '').replace(`frame ${first}`, frames);
 }
 
 function tooltipOf(

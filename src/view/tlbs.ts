@@ -16,7 +16,7 @@ import { cacheText, deviceName, iommuName } from '../session/names';
 import { copyText } from '../session/scopes';
 import type { Session } from '../session/session';
 import { addressText } from '../vm/format';
-import { type FilePath, leaf, type Marks, originOf } from './nodes';
+import { type FilePath, leaf, type Marks, originOf, sizeText } from './nodes';
 import { deviceRequests, iommuQueues } from './queues';
 import type { TreeNode } from './tree';
 
@@ -93,6 +93,7 @@ function copyNode(drawing: Drawing, copy: CachedCopy, seen: Map<string, number>)
   // An ATC is of one device; an IOMMU's caches are shared by the devices behind it.
   const device = copy.cache === 'atc' ? '' : `${deviceName(vm, copy.device)} `;
   const space = copy.pasid < 0 ? '' : `, ${device}PASID ${copy.pasid}`;
+  const size = copy.leaf && copy.size > PAGE_SIZE ? `, ${sizeText(copy.size)}` : '';
   const tag = `${copy.tag}.${copy.pasid}.${copy.level}`;
   const key = `${copy.cache}${copy.owner}/${tag}.${copy.leaf ? 'leaf' : 'table'}.${copy.address}`;
   const repeat = seen.get(key) ?? 0;
@@ -101,7 +102,7 @@ function copyNode(drawing: Drawing, copy: CachedCopy, seen: Map<string, number>)
     id: repeat === 0 ? key : `${key}#${repeat}`,
     // Side bars are narrow: the address first, then what matters most.
     label: addressText(vm, copy.address),
-    description: `${copyText(copy)}${why === null ? '' : `, stale: ${why}`}${space}`,
+    description: `${copyText(copy)}${size}${why === null ? '' : `, stale: ${why}`}${space}`,
     tooltip: history(session, causes, copy, fill, why),
     icon: copy.absent ? 'circle-slash' : copy.leaf ? 'symbol-field' : 'list-tree',
     marks,

@@ -25,6 +25,11 @@ export function scheduledProgram(name: string): Promise<Program> {
   return programOf(name, () => scheduledText(name));
 }
 
+/** The program of a text, as if it were a shipped file. */
+export function textProgram(text: string): Promise<Program> {
+  return programOf('start-is-too-early', () => text);
+}
+
 async function programOf(name: string, change: (text: string) => string): Promise<Program> {
   const files = await readRun(`scenarios/${name}.mmu`, { models: [] }, terminal);
   const { path, text } = files.scenario;

@@ -200,7 +200,7 @@ test('a scenario that is changed while it is explored gets no verdict', async ()
   expect(desk.messages.at(-1)?.text).toMatch(
     /^endless was changed while it was explored\. Before that: incomplete/,
   );
-  expect(desk.messages.at(-1)?.buttons).toEqual(['Explore Again', 'Show Report']);
+  expect(desk.messages.at(-1)?.buttons).toEqual(['Explore Again', 'Report']);
   expect(diagnostics()).toEqual([]);
 });
 
