@@ -11,9 +11,11 @@ const tooLarge: readonly string[] = [
   'unregister-in-mid-bracket',
 ];
 
-const names = readdirSync('scenarios')
-  .filter(name => name.endsWith('.mmu'))
-  .map(name => name.replace('.mmu', ''));
+const names = ['', 'hardware/'].flatMap(folder =>
+  readdirSync(join('scenarios', folder))
+    .filter(name => name.endsWith('.mmu'))
+    .map(name => folder + name.replace('.mmu', '')),
+);
 
 test.each(names.filter(name => !tooLarge.includes(name)))('%s', { timeout: 90_000 }, async name => {
   const { code, out } = await explored(name, 400_000);
