@@ -3,7 +3,7 @@
  * it holds is told in the recordings' words.
  */
 import { alignDown, entrySpan, PAGE_SIZE, tableIndex } from '../base/address';
-import { pteFrame, pteHuge, ptePresent, X86_64 } from '../machine/entry-format';
+import { pteFrame, pteHuge, pteMapped, ptePresent, X86_64 } from '../machine/entry-format';
 import { TABLE } from '../machine/frames';
 import { entryText } from '../trace/entry-text';
 import { rootOf } from '../vm/monitors/address-spaces';
@@ -115,7 +115,7 @@ export class Watch {
       }
       const value = machine.readEntry(table, tableIndex(address, level));
       if (level === 1 || pteHuge(value)) {
-        if (ptePresent(value)) this.namePage(value, level, address, suffix);
+        if (pteMapped(value)) this.namePage(value, level, address, suffix);
         return;
       }
       if (!ptePresent(value)) return;
