@@ -85,9 +85,10 @@ one. With the series its walk cache is flushed before they are freed, by the sec
   {
     title: '7. invalidate_range alone suffices, but not for reclaim and migration',
     text: `A subscriber with only \`invalidate_range\` and \`release\` needs neither start nor end, as the \
-end of a bracket calls it. That holds for munmap, copy-on-write, remap_file_pages and uprobes, and because \
-of the flush: without it, each is violated. It does not hold for reclaim and migration, which have no \
-bracket and call \`invalidate_page\` only; there a subscriber needs that too. So it was recorded.`,
+end of a bracket calls it. That holds for munmap, copy-on-write, remap_file_pages and uprobes, for huge \
+pages too, and because of the flush: without it, each is violated. It does not hold for reclaim and \
+migration, which have no bracket and call \`invalidate_page\` only; there a subscriber needs that too. So it \
+was recorded.`,
     files: [
       ['suffices', '7-only-invalidate-range-holds'],
       ['trouble', '7-only-invalidate-range-violated'],
