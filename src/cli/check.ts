@@ -1,6 +1,6 @@
 /** `shootdown check`: compiles every scenario of the files and prints what is wrong. */
 import { checkDrivers, compileRun, type RunProblem } from '../session/load';
-import { formatProblem, type LoadOptions, readRun } from './load';
+import { filesOf, formatProblem, type LoadOptions, readRun } from './load';
 import { exitCodes, Refusal, type Terminal } from './terminal';
 
 /** Options of `check`. */
@@ -21,7 +21,7 @@ export async function check(
   terminal: Terminal,
 ): Promise<number> {
   let isFine = true;
-  for (const file of files) {
+  for (const file of await filesOf(files)) {
     const found = await checkFile(file, options, terminal).catch((problem: unknown) => {
       if (!(problem instanceof Refusal)) throw problem;
       return [error('file', problem.message)];

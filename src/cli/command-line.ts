@@ -1,4 +1,5 @@
 /** The commands and their options. This is the one boundary: no mistake of a user ends in a stack trace. */
+import { join } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { usualSearch } from '../explore/job';
 import { check } from './check';
@@ -8,6 +9,7 @@ import { serveAdapter } from './dap';
 import { diff } from './diff';
 import { explore } from './explore';
 import { exportScenario } from './export';
+import { readText } from './models';
 import { run } from './run';
 import { exitCodes, Refusal, type Terminal } from './terminal';
 
@@ -22,7 +24,8 @@ Exit codes:
 /** Runs the command line and answers with the exit code. */
 export async function commandLine(args: readonly string[], terminal: Terminal): Promise<number> {
   let code: number = exitCodes.expected;
-  const program = commands(terminal, value => {
+  const version = await versionOf(terminal);
+  const program = commands(terminal, version, value => {
     code = value;
   });
   try {
@@ -40,8 +43,9 @@ export async function commandLine(args: readonly string[], terminal: Terminal): 
   }
 }
 
-function commands(terminal: Terminal, end: (code: number) => void): Command {
+function commands(terminal: Terminal, version: string, end: (code: number) => void): Command {
   const program = new Command('shootdown')
+    .version(version, '--version', 'print the version')
     .description("Runs and checks scenarios of Linux's mmu_notifier contract.")
     .exitOverride()
     .configureOutput({
@@ -72,7 +76,7 @@ function commands(terminal: Terminal, end: (code: number) => void): Command {
   program
     .command('check')
     .description('compile files and print what is wrong with them')
-    .argument('<file...>', 'scenario files')
+    .argument('<file...>', 'scenario files, or folders of them')
     .option('--scenario <name>', 'check this scenario only')
     .option('--kernel <name>', 'kernel to check against, instead of the one the scenario names')
     .addOption(modelsOption())
@@ -107,6 +111,14 @@ function commands(terminal: Terminal, end: (code: number) => void): Command {
   return program;
 }
 
+/** As the package says it. */
+async function versionOf({ home }: Terminal): Promise<string> {
+  const text = await readText(join(home, 'package.json')).catch(() => '{}');
+  const found: unknown = JSON.parse(text);
+  const isNamed = typeof found === 'object' && found !== null && 'version' in found;
+  return isNamed ? String(found.version) : 'unknown';
+}
+
 function addExport(program: Command, terminal: Terminal, end: (code: number) => void): void {
   program
     .command('export')
@@ -126,7 +138,7 @@ function addExplore(program: Command, terminal: Terminal, end: (code: number) =>
   program
     .command('explore')
     .description('search every interleaving of scenarios, and show a shortest way to a violation')
-    .argument('<file...>', 'scenario files')
+    .argument('<file...>', 'scenario files, or folders of them')
     .option('--scenario <name>', 'explore this scenario only')
     .option('--kernel <name>', 'kernel to run on, instead of the one the scenario names')
     .addOption(modelsOption())
@@ -140,7 +152,7 @@ function addExplore(program: Command, terminal: Terminal, end: (code: number) =>
         .choices(['search', 'explicit', 'demand'])
         .default(usualSearch.caches),
     )
-    .option('--seed <number>', 'seed of the random order', parseSeed, 1)
+    .option('--seed <number>', 'seed of the random order; 1 by default', parseSeed)
     .option('--all', 'go on after the first violation, to list every property that can be violated')
     .option('--save-trace [file]', 'save the schedule that is shown; next to the scenario by default')
     .option('--notation', 'print only a report and a diagram as commit messages have them')

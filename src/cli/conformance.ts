@@ -7,6 +7,7 @@ import { type Cell, conform, scoreOf } from '../conformance/conformance';
 import { modelOf, parseRecordings, type Recording } from '../conformance/recording';
 import { outcomeOf, pageOf, textOf } from '../conformance/report';
 import type { ModelSet, SourceFile } from '../language/compile';
+import { nearestName } from '../language/names';
 import { modelsOf } from '../session/load';
 import { allModels } from './diff';
 import { readRun } from './load';
@@ -36,11 +37,27 @@ export async function conformance(
   if (recording !== undefined && scenario !== undefined) {
     return conformPair(recording, scenario, options, terminal);
   }
+  const wrong = await unrecorded(terminal.home, options);
+  if (wrong !== null) throw new Refusal(wrong);
   const cells = await allCells(terminal.home, await allModels(options.models, terminal), options);
-  if (cells.length === 0) throw new Refusal('no such operation was recorded');
+  if (cells.length === 0) throw new Refusal('no such operation was recorded of this kernel');
   print(cells, options, terminal);
   if (options.op !== undefined || options.kernel !== undefined) return codeOf(cells);
   return options.write ? await write(cells, terminal) : await judge(cells, terminal);
+}
+
+/** Which of the names that were given is no recorded one, in a sentence; null if all are. */
+async function unrecorded(home: string, { op, kernel }: ConformanceOptions): Promise<string | null> {
+  const recordings = await readRecordings(join(home, folder, 'recordings'));
+  const ops = [...new Set(recordings.map(recording => recording.op))];
+  const unknown = op?.find(name => !ops.includes(name));
+  if (unknown !== undefined) {
+    const near = nearestName(unknown, ops);
+    return `no operation '${unknown}' was recorded${near === undefined ? '' : `, did you mean '${near}'?`}`;
+  }
+  const kernels = [...new Set(recordings.flatMap(recording => modelOf(recording) ?? []))];
+  if (kernel === undefined || kernels.includes(kernel)) return null;
+  return `nothing was recorded of kernel '${kernel}', expected one of ${kernels.join(', ')}`;
 }
 
 /** Every recorded operation on every kernel, in the order of names. */
@@ -76,6 +93,8 @@ async function conformPair(
   options: ConformanceOptions,
   terminal: Terminal,
 ): Promise<number> {
+  if (recordingPath.endsWith('.mmu'))
+    throw new Refusal(`${recordingPath}: that is a scenario: the recording comes first, then the scenario`);
   const recordings = await readPacked(recordingPath);
   const files = await readRun(scenarioPath, options, terminal);
   const imports = (wanted: string) => files.imports.find(({ name }) => name === wanted);

@@ -3,15 +3,14 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { answerLines, notationOf, type Shown, shownOf, whyOf } from '../explain/answer';
 import { notReachedText, uncovered } from '../explain/coverage';
-import { type ExploreJob, type ExploreReport, type JobProgress, runJob } from '../explore/job';
+import { type ExploreJob, type ExploreReport, type JobProgress, runJob, usualSearch } from '../explore/job';
 import type { SearchOrder } from '../explore/search';
 import type { Program } from '../language/program';
 import { compileRun, type RunProblem } from '../session/load';
 import { formatSchedule } from '../trace/saved-schedule';
 import type { CacheMode } from '../vm/types';
-import { SetupError } from '../vm/vm';
 import { type JunitCase, type JunitSuite, junitXml } from './junit';
-import { formatProblem, type LoadOptions, readRun } from './load';
+import { filesOf, formatProblem, type LoadOptions, readRun, refuseSetUp } from './load';
 import { nodeWorker } from './node-worker';
 import { saveText, traceFile } from './save';
 import { exitCodes, Refusal, type Terminal } from './terminal';
@@ -19,7 +18,7 @@ import { exitCodes, Refusal, type Terminal } from './terminal';
 /** Options of `explore`. */
 export interface ExploreOptions extends LoadOptions {
   readonly order: SearchOrder;
-  readonly seed: number;
+  readonly seed?: number;
   readonly all?: boolean;
   readonly json?: boolean;
   /** A file, or true for one next to the scenario. */
@@ -50,25 +49,43 @@ export async function explore(
   options: ExploreOptions,
   terminal: Terminal,
 ): Promise<number> {
+  if (options.seed !== undefined && options.order !== 'random')
+    throw new Refusal('--seed is the seed of --order random: say that too');
   const codes: number[] = [];
   const suites: JunitSuite[] = [];
-  for (const file of files) {
-    const { programs, problems } = await programsOf(file, options, terminal);
+  const reports: ExploreReport[] = [];
+  const told = new Set<string>();
+  for (const file of await filesOf(files)) {
+    const { programs, problems } = await programsOf(file, options, terminal, !files.includes(file));
     for (const problem of problems) terminal.err(formatProblem(problem));
     if (problems.length > 0) codes.push(exitCodes.wrongInput);
     const cases: JunitCase[] = problems.length > 0 ? [problemCase(problems)] : [];
     for (const program of programs) {
       const explored = await exploreOne(program, options, terminal);
-      await saveTrace(file, explored, options);
-      print(explored, options, terminal);
+      await saveTrace(file, explored, options, terminal);
+      print(explored, options, terminal, told);
+      reports.push(explored.report);
       cases.push(caseOf(explored));
       codes.push(explored.report.exitCode);
     }
     suites.push({ file, cases });
   }
   if (options.junit !== undefined) await saveText(options.junit, junitXml(suites));
+  if (reports.length > 1 && options.json !== true) terminal.out(`\n${summaryOf(reports)}\n`);
   const worst = [exitCodes.wrongInput, exitCodes.differs, exitCodes.incomplete];
   return worst.find(code => codes.includes(code)) ?? exitCodes.expected;
+}
+
+/** `3 scenarios: 2 hold, 1 violated; all as expected`. */
+function summaryOf(reports: readonly ExploreReport[]): string {
+  const words = { holds: 'hold', violated: 'violated', incomplete: 'incomplete' } as const;
+  const counts = (['holds', 'violated', 'incomplete'] as const).flatMap(kind => {
+    const count = reports.filter(({ verdict }) => verdict === kind).length;
+    return count === 0 ? [] : [`${count} ${words[kind]}`];
+  });
+  const differing = reports.filter(({ exitCode }) => exitCode === 1).length;
+  const end = differing > 0 ? `; ${differing} not as expected` : '';
+  return `${reports.length} scenarios: ${counts.join(', ')}${end}`;
 }
 
 function problemCase(problems: readonly RunProblem[]): JunitCase {
@@ -81,11 +98,14 @@ async function programsOf(
   file: string,
   options: ExploreOptions,
   terminal: Terminal,
+  isOfFolder: boolean,
 ): Promise<{ programs: Program[]; problems: readonly RunProblem[] }> {
   const files = await readRun(file, options, terminal);
   const { scenarios, problems } = compileRun(files, options.kernel);
   const wanted = scenarios.filter(({ name }) => options.scenario === undefined || name === options.scenario);
   const errors = problems.filter(({ severity }) => severity === 'error');
+  // Drivers lie beside scenarios.
+  if (wanted.length === 0 && isOfFolder) return { programs: [], problems: [] };
   if (wanted.length === 0 && errors.length === 0) {
     const which = options.scenario === undefined ? 'scenario' : `scenario '${options.scenario}'`;
     throw new Refusal(`${file} holds no ${which}`);
@@ -114,6 +134,7 @@ function print(
   { program, report, shown, trace }: Explored,
   options: ExploreOptions,
   terminal: Terminal,
+  told: Set<string>,
 ): void {
   if (options.json) {
     terminal.out(`${JSON.stringify(record({ program, report, shown, trace }))}\n`);
@@ -128,6 +149,7 @@ function print(
     : answerLines(program, report, shown, {
         columns: Math.min(terminal.columns, WIDTH_MAX),
         unreached: '--not-checked lists them',
+        told,
       });
   const unreached = options.notChecked ? notReachedText(program, report.covered) : [];
   terminal.out(`${[...lines, ...unreached].join('\n')}\n`);
@@ -138,8 +160,13 @@ async function saveTrace(
   file: string,
   { program, trace }: Explored,
   { saveTrace: wanted }: ExploreOptions,
+  terminal: Terminal,
 ): Promise<void> {
-  if (wanted === undefined || wanted === false || trace === null) return;
+  if (wanted === undefined || wanted === false) return;
+  if (trace === null) {
+    terminal.err(`${program.scenario.name}: no violation was found, so there is no schedule to save\n`);
+    return;
+  }
   await saveText(traceFile(file, program, wanted), trace);
 }
 
@@ -170,9 +197,7 @@ async function searched(
       startShard: () => nodeWorker(join(terminal.home, 'dist', 'explore-worker.js')),
     });
   } catch (problem) {
-    if (!(problem instanceof SetupError)) throw problem;
-    const { message, span } = problem;
-    throw new Refusal(formatProblem({ code: 'set-up', span, message }).trimEnd());
+    throw refuseSetUp(problem);
   } finally {
     terminal.status?.('');
     release?.();
@@ -180,7 +205,17 @@ async function searched(
 }
 
 function jobOf(program: Program, options: ExploreOptions): ExploreJob {
-  const { order, seed, caches, all = false, workers, states, depth, memory, seconds } = options;
+  const {
+    order,
+    seed = usualSearch.seed,
+    caches,
+    all = false,
+    workers,
+    states,
+    depth,
+    memory,
+    seconds,
+  } = options;
   const limits = { statesMax: states, depthMax: depth, memoryMax: memory * 2 ** 20, secondsMax: seconds };
   const { mergeLocal: local, mergeGuarded: guarded, clearDead: deadLocals } = options;
   const reductions = { local, guarded, deadLocals, independent: options.skipIndependent };
@@ -195,7 +230,7 @@ function progressLine(program: Program, progress: JobProgress): string {
 
 /** One line of `--json`. */
 function record({ program, report, shown, trace }: Explored) {
-  const { verdict, findings, states, transitions, depth, seconds, assumptions, incomplete } = report;
+  const { verdict, findings, states, transitions, depth, seconds, assumptions, incomplete, notes } = report;
   return {
     scenario: program.scenario.name,
     kernel: program.kernel,
@@ -206,6 +241,7 @@ function record({ program, report, shown, trace }: Explored) {
     depth,
     seconds: Number(seconds.toFixed(3)),
     assumptions,
+    notes,
     incomplete,
     trace,
     why: shown === null ? null : whyRecord(shown),

@@ -6,8 +6,7 @@ import type { Reached } from '../promela/code';
 import { exportPromela } from '../promela/export';
 import { NotExportable } from '../promela/values';
 import { loadRun } from '../session/load';
-import { SetupError } from '../vm/vm';
-import { formatProblem, type LoadOptions, readRun } from './load';
+import { formatProblem, type LoadOptions, readRun, refuseSetUp } from './load';
 import { exitCodes, Refusal, refuseFile, type Terminal } from './terminal';
 
 /** Options of `export`. */
@@ -43,11 +42,7 @@ async function promelaOf(file: string, program: Program, options: ExportOptions)
   try {
     return exportPromela(program, options.whole ? null : await reachedBy(program, options.states));
   } catch (problem) {
-    if (problem instanceof SetupError)
-      throw new Refusal(
-        formatProblem({ code: 'set-up', span: problem.span, message: problem.message }).trimEnd(),
-      );
-    if (!(problem instanceof NotExportable)) throw problem;
+    if (!(problem instanceof NotExportable)) throw refuseSetUp(problem);
     const { name } = program.scenario;
     throw new Refusal(
       `${file}: ${name} uses what the export to Promela has no counterpart of: ${problem.message}`,

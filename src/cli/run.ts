@@ -30,6 +30,8 @@ export interface RunOptions extends LoadOptions {
 
 /** Plays a schedule to its end and answers with the exit code of the verdict. */
 export async function run(file: string, options: RunOptions, terminal: Terminal): Promise<number> {
+  if (options.seed !== undefined && options.schedule !== 'random')
+    throw new Refusal('--seed is the seed of --schedule random: say that too');
   const files = await readRun(file, options, terminal);
   const loaded = loadRun(files, options);
   if ('problems' in loaded) {
@@ -41,11 +43,11 @@ export async function run(file: string, options: RunOptions, terminal: Terminal)
   const end = session.playToEnd();
   if (options.saveTrace)
     await saveText(traceFile(file, loaded.program, options.saveTrace), formatSchedule(session));
-  if (end.kind === 'diverged') terminal.err(`${end.text}\n`);
   if (options.json) printRecords(session, terminal);
   else if (options.notation) terminal.out(notationOf(session, session.findings()[0] ?? null));
   else
     terminal.out(lanes(session, { columns: options.width ?? terminal.columns, all: options.all ?? false }));
+  if (end.kind === 'diverged') terminal.err(`${end.text}\n`);
   if (options.costs && !options.json) terminal.out(costsText(costsOf(session.events())));
   return verdict(session).exitCode;
 }

@@ -50,6 +50,8 @@ export interface AnswerOptions {
   readonly columns: number;
   /** Where to find what was not reached. */
   readonly unreached: string;
+  /** Assumptions that were told of scenarios before: they are told once. What is told now is added. */
+  readonly told?: Set<string>;
 }
 
 /** The whole answer in lines of at most so many columns. */
@@ -62,7 +64,8 @@ export function answerLines(
   const { columns } = options;
   const verdict = `${program.scenario.name} on ${program.kernel}: ${report.text}`;
   const story = shown === null ? [] : storyOf(shown, columns);
-  return [verdict, ...story, '', ...searchedLines(program, report, shown, options)];
+  const notes = report.notes.flatMap(note => wrap(`note: ${note}`, columns, 2));
+  return [verdict, ...notes, ...story, '', ...searchedLines(program, report, shown, options)];
 }
 
 function storyOf({ session, found }: Shown, columns: number): string[] {
@@ -81,7 +84,7 @@ function searchedLines(
   program: Program,
   report: ExploreReport,
   shown: Shown | null,
-  { columns, unreached: where }: AnswerOptions,
+  { columns, unreached: where, told = new Set() }: AnswerOptions,
 ): string[] {
   const { states, transitions, depth, seconds } = report;
   const lines = report.findings.map(finding => foundLine(finding, shown));
@@ -89,13 +92,23 @@ function searchedLines(
   const rate = number(states / Math.max(seconds, 0.001));
   const bytes = number(report.bytes / Math.max(1, states));
   lines.push(size, `${seconds.toFixed(2)} s, ${rate} states/s, ${bytes} bytes a state`);
-  if (report.limit !== null) lines.push(`${number(report.waiting)} states were not expanded`);
-  lines.push(...report.assumptions.map(assumption => `assumes: ${assumption}`));
+  if (report.limit !== null && report.waiting > 0)
+    lines.push(`${number(report.waiting)} states were not expanded`);
+  lines.push(...assumptionLines(report.assumptions, told));
   lines.push(`bounds: ${boundsOf(program)}; of more than that nothing is said`);
   lines.push('not judged: that something happens at last, but for answers to page requests and retries');
   const unreached = notReachedCount(program, report.covered);
   if (unreached !== null) lines.push(`not reached: ${unreached} (${where})`);
   return lines.flatMap(line => wrap(line, columns, 2));
+}
+
+/** Each assumption the first time; the odds of an omission are told of every scenario, as they differ. */
+function assumptionLines(assumptions: readonly string[], told: Set<string>): string[] {
+  const fresh = assumptions.filter(each => !told.has(each));
+  const isRepeated = fresh.length < assumptions.length;
+  for (const each of fresh) told.add(each);
+  const lines = fresh.map(assumption => `assumes: ${assumption}`);
+  return isRepeated ? [...lines, 'assumes: besides, what was said of the scenarios above'] : lines;
 }
 
 /** `1 CPU, 32 frames, 1 device, 1 task`: how large the scenario is. */

@@ -92,6 +92,9 @@ interface FileCode {
 
 /** The files of which something was not reached. */
 function byFile(program: Program, covered: Covered): FileCode[] {
+  const own = program.scenario.span.file;
+  // What the user wrote comes first.
+  const rank = (file: string): number => (file === own ? 0 : 1);
   const files = new Map<string, FileCode>();
   for (const fn of reachable(program)) {
     const reached = new Set(covered[fn.key]);
@@ -100,15 +103,15 @@ function byFile(program: Program, covered: Covered): FileCode[] {
       files.set(span.file, at);
       const isReached = reached.has(pc);
       at.lines.set(span.line, isReached || (at.lines.get(span.line) ?? false));
-      const own = at.names.get(fn.name) ?? { lines: [], isCalled: false };
-      at.names.set(fn.name, own);
-      own.lines.push(span.line);
-      own.isCalled ||= isReached;
+      const named = at.names.get(fn.name) ?? { lines: [], isCalled: false };
+      at.names.set(fn.name, named);
+      named.lines.push(span.line);
+      named.isCalled ||= isReached;
     }
   }
   return [...files.values()]
     .filter(({ lines }) => [...lines.values()].includes(false))
-    .sort((a, b) => (a.file < b.file ? -1 : 1));
+    .sort((a, b) => rank(a.file) - rank(b.file) || (a.file < b.file ? -1 : 1));
 }
 
 /** Functions that calls, callbacks, faults, interrupts or work items of a scenario can lead to. */

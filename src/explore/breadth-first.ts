@@ -6,7 +6,7 @@ import type { Mark } from '../base/words';
 import type { Program } from '../language/program';
 import { Expander, type Expansion, stepOf } from './expander';
 import { Frontier, type Segment } from './frontier';
-import { type PathStep, Progress, type Search, type SearchOptions, unmerge } from './search';
+import { moreStates, type PathStep, Progress, type Search, type SearchOptions, unmerge } from './search';
 import { Trail } from './trail';
 import { Visited } from './visited';
 
@@ -136,14 +136,15 @@ export class BreadthFirst implements Search, Expansion {
     const { depthMax, statesMax } = this.options.limits;
     this.isAtLevel = true;
     if (progress.isAnswered()) this.ended = true;
-    else if (this.isFull) progress.stop(`${statesMax} states were visited, and there are more (statesMax)`);
+    else if (this.isFull) progress.stop(moreStates(statesMax));
     else if (!isMore) {
       progress.complete = true;
       this.ended = true;
     } else {
       this.level++;
       progress.depth = this.level;
-      if (this.level >= depthMax) progress.stop(`paths of ${depthMax} steps were not followed on (depthMax)`);
+      if (this.level >= depthMax)
+        progress.stop(`paths of ${depthMax} steps were not followed on, which is the limit of depth`);
     }
     this.ended ||= progress.isStopped;
     return this.ended;

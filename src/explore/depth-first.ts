@@ -5,6 +5,7 @@
 import type { Program } from '../language/program';
 import type { Vm } from '../vm/vm';
 import {
+  moreStates,
   type PathStep,
   Progress,
   type Search,
@@ -109,12 +110,12 @@ export class DepthFirst implements Search {
     this.vm.words.hashInto(this.hash);
     if (!this.visited.add(this.hash)) return false;
     if (progress.states === statesMax) {
-      progress.stop(`${statesMax} states were visited, and there are more (statesMax)`);
+      progress.stop(moreStates(statesMax));
       return false;
     }
     progress.states++;
     if (places.length > depthMax) {
-      progress.cut(`a path of ${depthMax} steps was not followed on (depthMax)`);
+      progress.cut(`a path of ${depthMax} steps was not followed on, which is the limit of depth`);
       return false;
     }
     const mark = this.vm.words.mark();

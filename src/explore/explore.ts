@@ -10,16 +10,14 @@
  * these capacities.
  */
 import { expectationOf, unsaidText } from '../language/expectation';
-import type { FunctionCode, Program } from '../language/program';
+import type { Program } from '../language/program';
 import { devicesOf } from '../machine/config';
-import { PASIDS } from '../machine/device';
 import type { CacheMode } from '../vm/types';
-import { Vm } from '../vm/vm';
+import { assumptionsOf, hasTranslations } from './assumptions';
 import { BreadthFirst } from './breadth-first';
 import { DepthFirst } from './depth-first';
 import { RandomWalk } from './random-walk';
 import type { Finding, Progress, Search, SearchOptions } from './search';
-import { omissionOdds } from './visited';
 
 /** What a search says about a scenario. */
 export interface Outcome {
@@ -129,7 +127,7 @@ function whyIncomplete(program: Program, progress: Progress): string | null {
   const [unshown] = progress.unshown.keys();
   if (unshown !== undefined)
     return `internal error: real caches do not show the violation of ${unshown} that was found`;
-  if (progress.limit !== null) return progress.limit;
+  if (progress.limit !== null) return `${progress.limit}${remained(progress)}`;
   if (!progress.complete) return 'the search was ended before all states were visited';
   const beyond = beyondSearch(program);
   const isNegative = program.scenario.machine.iommus.some(iommu => iommu.cachesAbsent);
@@ -137,6 +135,13 @@ function whyIncomplete(program: Program, progress: Progress): string | null {
     return `${beyond}, of which only what an access asks for was searched`;
   const isProof = progress.options.caches !== 'demand' || !hasTranslations(program);
   return isProof ? null : 'caches that fill on speculation or evict were not searched';
+}
+
+/** What was found and not looked at, where a limit was reached. */
+function remained({ waiting, options, isStopped }: Progress): string {
+  if (waiting === 0 || !isStopped || options.order === 'random') return '';
+  const states = waiting === 1 ? 'state was' : 'states were';
+  return `; ${waiting.toLocaleString('en')} ${states} found and not expanded`;
 }
 
 function compare(
@@ -169,79 +174,4 @@ function compare(
   return why === null
     ? { exitCode: 1, text: missed }
     : { exitCode: 3, text: `incomplete: ${missed}; ${why}` };
-}
-
-const cacheAssumptions: Readonly<Record<CacheMode, readonly string[]>> = {
-  demand: ['caches fill on demand only and evict nothing unless full: no speculation'],
-  search: [
-    'caches are unlimited, fill on speculation and evict at will',
-    'what depends on how much caches hold, or on walks that failed being cached, is not seen',
-    'an access that finds a translation without the right it needs asks for it anew before it faults',
-  ],
-  explicit: [
-    'caches fill on speculation and evict at any time, with capacities as configured',
-    'an access that a cache can answer is answered by the youngest copy that grants it',
-  ],
-};
-
-/** What every verdict rests on. */
-function assumptionsOf(program: Program, progress: Progress): string[] {
-  const { options, states } = progress;
-  const assumptions = ['execution is sequentially consistent: bugs of missing barriers are not seen'];
-  if (hasTranslations(program)) assumptions.push(...cacheAssumptions[options.caches]);
-  if (options.order !== 'random') {
-    const odds = omissionOdds(states).toExponential(1);
-    assumptions.push(`states are told apart by 128-bit hashes: odds of an omission below ${odds}`);
-  }
-  const merged = [
-    ...(options.reductions.local ? ['steps on locals are merged'] : []),
-    ...(options.reductions.local && options.reductions.guarded
-      ? ['accesses under their lock are merged']
-      : []),
-  ];
-  if (options.reductions.independent === true)
-    merged.push('steps that commute with all that others can still do are made in one order');
-  if (options.reductions.deadLocals) merged.push('locals that are not read any more do not count');
-  assumptions.push(...merged);
-  assumptions.push(...unansweredBindings(program));
-  for (const { property, reason } of program.scenario.unwatched)
-    assumptions.push(`${property} is not watched: ${reason}`);
-  return assumptions;
-}
-
-/** Address spaces that a device walks from the start, and that no subscriber says it answers for. */
-function unansweredBindings(program: Program): string[] {
-  const { machine, monitors } = new Vm(program);
-  return machine.devices.flatMap(({ index }) =>
-    Array.from({ length: PASIDS }, (_, pasid) => pasid)
-      .filter(pasid => machine.gcr3(index, pasid) >= 0)
-      .flatMap(pasid => monitors.unanswering(index, pasid) ?? []),
-  );
-}
-
-/** What stores a page-table entry or goes through one. */
-const translating = new Set([
-  'cmpxchg_entry',
-  'dma_read',
-  'dma_write',
-  'guest_load',
-  'guest_store',
-  'load',
-  'load_eptp',
-  'set_entry',
-  'set_gcr3',
-  'store',
-]);
-
-/** Whether there is anything a cache could hold: an entry, or an access that asks for one. */
-function hasTranslations(program: Program): boolean {
-  if (program.scenario.mappings.length > 0) return true;
-  return Object.values(program.functions).some(fn => usesTranslations(fn));
-}
-
-/** Looks for the names wherever they stand in a statement. A variable of such a name counts too: no harm. */
-function usesTranslations(fn: FunctionCode): boolean {
-  return [...JSON.stringify(fn.code).matchAll(/"name":"(\w+)"/g)].some(([, name]) =>
-    translating.has(name ?? ''),
-  );
 }

@@ -4,6 +4,8 @@
  */
 import { letMessagesIn } from '../base/pause';
 import type { Program } from '../language/program';
+import { happened, type Noted } from '../vm/happened';
+import type { Vm } from '../vm/vm';
 import { Crew, type StartShard } from './crew';
 import type { Outcome } from './explore';
 import { cachesFor, outcomeOf, startSearch } from './explore';
@@ -46,6 +48,8 @@ export interface JobProgress {
 
 /** What a search has shown. Plain data. */
 export interface ExploreReport extends Outcome {
+  /** What makes the verdict say less than it seems to, a sentence each. */
+  readonly notes: readonly string[];
   /** What the scenario or the search could not do, where a limit was reached; null else. */
   readonly limit: string | null;
   readonly states: number;
@@ -173,13 +177,18 @@ function reportOf(
   seconds: number,
   others: readonly Uint8Array[],
 ): ExploreReport {
-  const { limit, ends, vm } = search.progress;
+  const { limit, ends, vm, complete } = search.progress;
+  const noted = notedIn(vm, others);
   const covered = vm.functions.map(({ index, fn, executed }) => [
     fn.key,
     [...executed.keys()].filter(pc => executed[pc] !== 0 || (others[index]?.[pc] ?? 0) !== 0),
   ]);
+  const notes = happened(program, noted, complete && limit === null);
+  const outcome = outcomeOf(program, search);
   return {
-    ...outcomeOf(program, search),
+    ...outcome,
+    text: outcome.verdict === 'holds' ? withNotes(outcome.text, notes) : outcome.text,
+    notes,
     ...countsOf(search),
     limit,
     ends,
@@ -188,9 +197,28 @@ function reportOf(
   };
 }
 
-/** The finding that a scenario is about: an expected one if there is any. */
+/** What was noted of an instruction, here or by another thread. */
+function notedIn(vm: Vm, others: readonly Uint8Array[]): Noted {
+  const keys = new Map(vm.functions.map(({ fn, index }) => [fn.key, index]));
+  return ({ key }, pc) => {
+    const index = keys.get(key) ?? -1;
+    return (vm.functions[index]?.executed[pc] ?? 0) | (others[index]?.[pc] ?? 0);
+  };
+}
+
+/** What holds because something did not happen must not be read without that. */
+function withNotes(text: string, notes: readonly string[]): string {
+  if (notes.length === 0) return text;
+  return text.replace(/^holds/, `holds, with ${notes.length === 1 ? 'a note' : `${notes.length} notes`}`);
+}
+
+/** The finding that a scenario is about: an expected one if there is any, and of these the shortest. */
 export function mainFinding(program: Program, findings: readonly Finding[]): Finding | null {
   const { expect } = program.scenario;
   const wanted: readonly string[] = expect?.verdict === 'violated' ? expect.properties : [];
-  return findings.find(({ violation }) => wanted.includes(violation.property)) ?? findings[0] ?? null;
+  const rank = ({ violation, path }: Finding): number =>
+    (wanted.includes(violation.property) ? 0 : 1) + (path === null ? 2 : 0);
+  const length = ({ path }: Finding): number => path?.length ?? 0;
+  const [first = null] = [...findings].sort((a, b) => rank(a) - rank(b) || length(a) - length(b));
+  return first;
 }

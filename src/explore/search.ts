@@ -7,6 +7,7 @@
 import { expectationOf } from '../language/expectation';
 import type { Program } from '../language/program';
 import { type PropertyId, propertyIds } from '../language/properties';
+import { PASIDS } from '../machine/device';
 import type { CacheMode, Violation } from '../vm/types';
 import { Vm } from '../vm/vm';
 import type { BreadthFirst } from './breadth-first';
@@ -66,7 +67,7 @@ export interface Search {
   atLevel?(): BreadthFirst | null;
 }
 
-/** What a search has seen. */
+/** What a search has seen. Made while its vm is in the initial state. */
 export class Progress {
   states = 0;
   transitions = 0;
@@ -89,6 +90,8 @@ export class Progress {
   readonly unshown = new Map<PropertyId, number>();
   /** Which `sometimes` held in some state. */
   readonly witnessed: boolean[];
+  /** Address spaces that a device walks from the start, and that no subscriber says it answers for. */
+  readonly unanswered: readonly string[];
   private readonly wanted: ReadonlySet<PropertyId> | null;
   private readonly unwatched: ReadonlySet<string>;
   private readonly until: number;
@@ -105,6 +108,7 @@ export class Progress {
     const expected = expectationOf(vm.program);
     this.wanted =
       expected?.verdict === 'violated' ? new Set(expected.properties.flatMap(id => propertyOf(id))) : null;
+    this.unanswered = unansweredBindings(vm);
     this.until = options.clock() + options.limits.secondsMax;
   }
 
@@ -162,8 +166,10 @@ export class Progress {
   /** Looks whether time or memory is used up. */
   checkLimits(): void {
     const { memoryMax, secondsMax } = this.options.limits;
-    if (this.bytes > memoryMax) this.stop(`${Math.round(memoryMax / 2 ** 20)} MiB are in use (memoryMax)`);
-    if (this.options.clock() > this.until) this.stop(`${secondsMax} seconds have passed (secondsMax)`);
+    if (this.bytes > memoryMax)
+      this.stop(`${Math.round(memoryMax / 2 ** 20)} MiB are in use, which is the limit of memory`);
+    if (this.options.clock() > this.until)
+      this.stop(`${secondsMax} seconds have passed, which is the limit of time`);
   }
 
   /** Ends the search at a limit. */
@@ -176,6 +182,14 @@ export class Progress {
   cut(limit: string): void {
     this.limit ??= limit;
   }
+}
+
+function unansweredBindings({ machine, monitors }: Vm): string[] {
+  return machine.devices.flatMap(({ index }) =>
+    Array.from({ length: PASIDS }, (_, pasid) => pasid)
+      .filter(pasid => machine.gcr3(index, pasid) >= 0)
+      .flatMap(pasid => monitors.unanswering(index, pasid) ?? []),
+  );
 }
 
 /** What trying every thread of a state has shown about waiting. */
@@ -201,6 +215,11 @@ export class Waits {
   mayBeCycle(): boolean {
     return (this.blocked & this.waitedFor) !== 0;
   }
+}
+
+/** The limit of states as a sentence. */
+export function moreStates(statesMax: number): string {
+  return `${statesMax} states were visited, which is the limit, and there are more`;
 }
 
 /** A vm for a search. */

@@ -3,22 +3,11 @@
  * same file is the entry of those that search beside it.
  */
 import { parentPort, Worker } from 'node:worker_threads';
+import { portOf } from '../base/worker-port';
 import { serveJobs } from './client';
-import { type StartShard, serveShard } from './crew';
+import { type ShardAnswer, type ShardMessage, type StartShard, serveShard } from './crew';
 
-const startShard: StartShard = () => {
-  const worker = new Worker(__filename);
-  let why = 'a searcher ended';
-  worker.on('error', problem => {
-    why = `a searcher failed: ${problem instanceof Error ? problem.message : String(problem)}`;
-  });
-  return {
-    post: message => worker.postMessage(message),
-    onMessage: listener => worker.on('message', listener),
-    onExit: listener => worker.on('exit', () => listener(why)),
-    end: () => void worker.terminate(),
-  };
-};
+const startShard: StartShard = () => portOf<ShardMessage, ShardAnswer>(new Worker(__filename), 'a searcher');
 
 if (parentPort !== null) {
   const port = parentPort;

@@ -105,7 +105,10 @@ function lowerName(body: Body, node: NameUse): Target {
 
 function reportUnknown(body: Body, node: NameUse): void {
   const known = [...body.localNames(), ...body.unit.scope.names('values'), ...Object.keys(builtinConstants)];
-  body.unit.problems.push(problems.unknownName(spanOf(node), node.name, nearestName(node.name, known)));
+  // A constant is no misspelt function: what is written in capitals is looked for among such names.
+  const isConstant = /^[A-Z][A-Z0-9_]*$/.test(node.name);
+  const alike = isConstant ? known.filter(name => name === name.toUpperCase()) : known;
+  body.unit.problems.push(problems.unknownName(spanOf(node), node.name, nearestName(node.name, alike)));
 }
 
 function targetOf(body: Body, node: NameUse, meaning: Meaning): Target {

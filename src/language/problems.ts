@@ -389,5 +389,10 @@ export function distinctProblems(found: readonly Problem[]): Problem[] {
     const { file, line, column } = problem.span;
     known.set(`${problem.code} ${file}:${line}:${column} ${problem.message}`, problem);
   }
-  return [...known.values()];
+  const files = new Map<string, number>();
+  for (const { span } of found) if (!files.has(span.file)) files.set(span.file, files.size);
+  const fileOf = ({ span }: Problem): number => files.get(span.file) ?? 0;
+  return [...known.values()].sort(
+    (a, b) => fileOf(a) - fileOf(b) || a.span.line - b.span.line || a.span.column - b.span.column,
+  );
 }

@@ -71,7 +71,7 @@ function shownType(type: Type): string {
 /** What can be said of a mapping in a kernel whose functions have parameters of these names. */
 function wordsOf(names: readonly string[]): string[] {
   const has = (name: string): boolean => names.includes(name);
-  const rights = ['r', ...(has('write') ? ['rw'] : []), ...(has('exec') ? ['rx'] : [])];
+  const rights = ['r', 'ro', ...(has('write') ? ['rw'] : []), ...(has('exec') ? ['rx'] : [])];
   const written = new Set(['read', 'write', 'exec', 'shared', 'file', 'pgoff']);
   return [
     ...rights,
@@ -80,6 +80,7 @@ function wordsOf(names: readonly string[]): string[] {
     'private',
     ...(has('shared') ? ['shared'] : []),
     'touched',
+    'read',
     ...(has('file') ? ['file NAME'] : []),
     ...names.filter(name => !written.has(name)),
   ];

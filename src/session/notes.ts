@@ -1,5 +1,8 @@
 /** What the verdict of a run does not speak of, though one would think so. */
+
+import type { FunctionCode } from '../language/program';
 import { PASIDS } from '../machine/device';
+import { happened } from '../vm/happened';
 import type { Session } from './session';
 
 /** A root that a device walks. */
@@ -26,8 +29,11 @@ export function notes(session: Session): string[] {
     if (event.type !== 'machine' || event.event.type !== 'gcr3') continue;
     if (event.event.root !== null) add(event.event);
   }
-  return [...roots.values()].flatMap(({ device, pasid }) => {
+  const noted = (fn: FunctionCode, pc: number) => vm.functions[vm.functionNamed(fn.key)]?.executed[pc] ?? 0;
+  const unanswered = [...roots.values()].flatMap(({ device, pasid }) => {
     const text = vm.monitors.unanswering(device, pasid);
     return text === null ? [] : [`note: ${text}`];
   });
+  const limits = session.limits().length > 0 || session.stoppedAt() !== null;
+  return [...unanswered, ...happened(vm.program, noted, !limits).map(text => `note: ${text}`)];
 }

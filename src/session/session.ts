@@ -231,7 +231,7 @@ export class Session {
     const limit = this.limits().at(-1);
     if (limit !== undefined) return { kind: 'limit', thread: this.lastThread(), text: limit.text };
     if (this.position >= this.stepsMax) {
-      const text = `${this.stepsMax} steps were made, which is the limit of a run (stepsMax)`;
+      const text = `${this.stepsMax} steps were made, which is the limit of a run`;
       this.history.limits.push({ position: this.position, text });
       return { kind: 'limit', thread: this.lastThread(), text };
     }

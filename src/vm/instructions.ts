@@ -7,6 +7,7 @@ import type { Expr, FunctionCode, Instruction, Place } from '../language/program
 import { argument } from './builtins/maker';
 import { builtinFor } from './builtins/table';
 import { type Access, compileExpr, compilePlace } from './expressions';
+import { NOTED } from './happened';
 import { THREAD } from './layout';
 import { mightSleep } from './locks';
 import * as stack from './stack';
@@ -165,6 +166,7 @@ function resume(vm: Vm, fn: FunctionCode, result: number): void {
   if (fn.role === 'fault') {
     if (result !== 0 || instruction.op !== 'builtin') return;
     const address = compileExpr(vm, argument(instruction.args, 0))();
+    vm.note(NOTED.killed);
     vm.emit({ type: 'sigsegv', thread: vm.thread, address });
     resultOf(vm, instruction)?.write(0);
     vm.words.put(vm.frame + 1, instruction.next);

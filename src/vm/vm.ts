@@ -20,6 +20,7 @@ import { Caches } from './caches';
 import { Claims } from './claims';
 import { findDeadlock } from './deadlock';
 import { type Access, compileExpr, readAt } from './expressions';
+import { NOTED } from './happened';
 import { BLOCKED, compileFunction, type Executor, STAY, SWITCHED } from './instructions';
 import { layOut, type StateLayout, THREAD } from './layout';
 import { allMms, placeOfSlot, rootOf } from './monitors/address-spaces';
@@ -48,7 +49,7 @@ export interface CompiledFunction {
   readonly index: number;
   readonly fn: FunctionCode;
   readonly code: readonly Executor[];
-  /** Per instruction, 1 once it was executed. No state: it is never taken back. */
+  /** Per instruction, what of `NOTED` was ever true of it. No state: it is never taken back. */
   readonly executed: Uint8Array;
 }
 
@@ -263,6 +264,13 @@ export class Vm {
     return this.sink !== undefined && !this.quiet;
   }
 
+  /** Notes something of the instruction that the current frame is at; one of `NOTED`. */
+  note(what: number): void {
+    const { executed } = stack.functionAt(this, this.frame);
+    const pc = this.words.get(this.frame + 1);
+    executed[pc] = (executed[pc] ?? 0) | what;
+  }
+
   /** Says that this step cannot be made now, and why. */
   block(text: string, waitsFor: readonly number[], idle = false): void {
     this.why = { text, waitsFor, idle };
@@ -344,7 +352,7 @@ export class Vm {
       const executor = defined(compiled.code[pc], 'advance: the instruction');
       const next = executor.run();
       if (this.why !== null || next === BLOCKED) return 'blocked';
-      compiled.executed[pc] = 1;
+      compiled.executed[pc] = (compiled.executed[pc] ?? 0) | NOTED.executed;
       if (next === STAY || next === SWITCHED) return 'stepped';
       this.words.put(this.frame + 1, next);
       if (!executor.joined) return 'stepped';

@@ -52,6 +52,16 @@ test('every interleaving is searched if asked for', async () => {
   expect(rows.some(row => row.states > 0)).toBe(true);
 });
 
+test('a row that is searched to its end holds, or is violated', async () => {
+  const { code, out } = await shootdown('compare', 'scenarios/device-without-ats.mmu', '--explore', '--json');
+  const rows = out
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line));
+  expect(code).toBe(0);
+  expect(rows.find(row => row.isOwn).explored).toBe('holds');
+});
+
 test('a file without a scenario is refused', async () => {
   const { code, err } = await shootdown('compare', 'models/drivers/flush_in_end.mmu');
   expect(code).toBe(2);

@@ -102,7 +102,7 @@ test('a scenario that holds is proved for caches that speculate, and not for fil
 test('a limit that is reached is named, with what remained', async () => {
   const { code, out } = await shootdown('explore', early, '--states', '1000');
   expect(code).toBe(3);
-  expect(out).toContain('1000 states were visited, and there are more (statesMax)');
+  expect(out).toContain('1000 states were visited, which is the limit, and there are more');
   expect(out).toMatch(/\d+ states were not expanded/);
 });
 

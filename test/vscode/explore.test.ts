@@ -232,7 +232,9 @@ test('a limit is an incomplete verdict, and a warning', async () => {
   desk.settings = { states: 1000, workers: 1, seconds: 'a while' };
   await explore('endless');
   expect(desk.messages.at(-1)).toMatchObject({ level: 'warning' });
-  expect(desk.messages.at(-1)?.text).toMatch(/^endless: incomplete: .*\(statesMax\)/);
+  expect(desk.messages.at(-1)?.text).toMatch(
+    /^endless: incomplete: .*which is the limit, and there are more/,
+  );
   expect(diagnostics()[0]?.severity).toBe(1);
 });
 

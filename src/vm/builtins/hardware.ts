@@ -6,6 +6,7 @@ import { isHardware } from '../../language/threads';
 import type { Outcome } from '../../machine/cpu';
 import { PPR_FAILURE } from '../../machine/page-group';
 import { compileExpr, compilePlace } from '../expressions';
+import { NOTED } from '../happened';
 import { STAY, SWITCHED } from '../instructions';
 import { THREAD } from '../layout';
 import * as stack from '../stack';
@@ -77,6 +78,7 @@ function access(write: boolean): BuiltinMaker {
       if (outcome === 'more') return STAY;
       if (outcome === 'done') return vm.machine.value;
       if (entry === undefined) {
+        vm.note(NOTED.killed);
         vm.emit({ type: 'sigsegv', thread: vm.thread, address: address() });
         return 0;
       }

@@ -6,6 +6,7 @@ import { tableIndex } from '../../base/address';
 import { FRAME_WORDS } from '../../base/words';
 import * as format from '../../machine/entry-format';
 import { DATA, FREE } from '../../machine/frames';
+import { NOTED } from '../happened';
 import type { Vm } from '../vm';
 import { type Action, type BuiltinMaker, isLevel, values } from './maker';
 
@@ -84,6 +85,12 @@ function fails(vm: Vm): boolean {
   return true;
 }
 
+/** A reference to the frame that was allocated; null, and noted, where none was left. */
+function allocated(vm: Vm, frame: number): number {
+  if (frame < 0) vm.note(NOTED.noFrame);
+  return frame + 1;
+}
+
 /** Does something with each page of 2^order in a row. */
 function eachPage(vm: Vm, name: string, order: number, action: (index: number) => void): number {
   if (isOrder(vm, name, order)) for (let index = 0; index < 2 ** order; index++) action(index);
@@ -128,15 +135,15 @@ function absent(name: string, kind: format.EntryKind): BuiltinMaker {
 
 /** Frames, contents, entries and entry values. */
 export const memoryBuiltins = {
-  alloc_page: values(vm => (fails(vm) ? 0 : vm.machine.allocData() + 1)),
+  alloc_page: values(vm => (fails(vm) ? 0 : allocated(vm, vm.machine.allocData()))),
   alloc_page_nowait: values(vm => (vm.choose(2, ['ok', 'fails']) === 1 ? 0 : vm.machine.allocData() + 1)),
   alloc_pages: values((vm, order = 0) => {
     if (!isOrder(vm, 'alloc_pages', order) || fails(vm)) return 0;
-    return (order === 0 ? vm.machine.allocData() : vm.machine.allocRun(2 ** order)) + 1;
+    return allocated(vm, order === 0 ? vm.machine.allocData() : vm.machine.allocRun(2 ** order));
   }),
   alloc_table: values((vm, level = 0) => {
     if (!isLevel(vm, 'alloc_table', level) || fails(vm)) return 0;
-    return vm.machine.allocTable(level) + 1;
+    return allocated(vm, vm.machine.allocTable(level));
   }),
   free_page: checked('free_page', freePage),
   free_pages: checked('free_pages', (vm, page = 0, order = 0) =>
