@@ -1,50 +1,6 @@
 /** Huge pages of hugetlb: what is reserved, copied, shared, refused and given back, on both kernels. */
 import { describe, expect, test } from 'vitest';
-import { compileScenarioFile } from '../../src/language/compile';
-import { Vm } from '../../src/vm/vm';
-import { compileShipped } from '../language/models';
-
-const { models } = compileShipped();
-const STEPS_MAX = 60_000;
-
-/** A scenario, compiled. */
-function compile(text: string): Vm {
-  const compiled = compileScenarioFile({ path: 'hugetlb.mmu', text }, { models, imports: () => undefined });
-  expect(compiled.problems).toEqual([]);
-  const program = compiled.scenarios[0]?.program();
-  if (!program) throw new Error('no program');
-  return new Vm(program);
-}
-
-/** Plays with every thread in turn, or with any for seeds above 0: findings, also at the end; and calls. */
-function play(text: string, seed = 0): { violated: string[]; called: string[] } {
-  const vm = compile(text);
-  const violated: string[] = [];
-  const called: string[] = [];
-  vm.sink = event => {
-    if (event.type === 'call') called.push(event.fn.name);
-  };
-  const threads = vm.threads.filter(({ kind }) => kind !== 'caches');
-  let random = seed;
-  let idle = 0;
-  for (let turn = 0; idle < threads.length; turn++) {
-    if (turn > STEPS_MAX) throw new Error('the scenario does not end');
-    random = (random * 1103515245 + 12345) % 2147483648;
-    const pick = seed === 0 || idle > 0 ? turn : Math.floor(random / 65536);
-    const thread = threads[pick % threads.length];
-    if (thread === undefined) continue;
-    const result = vm.step(thread.id, 0);
-    violated.push(...result.violations.map(({ property, message }) => `${property}: ${message}`));
-    if (result.limit !== null) throw new Error(result.limit);
-    idle = result.status === 'stepped' ? 0 : idle + 1;
-  }
-  const left = vm.deadlock();
-  const rest = [...vm.atRest(), ...(left === null ? [] : [left])];
-  return {
-    violated: [...violated, ...rest.map(({ property, message }) => `${property}: ${message}`)],
-    called,
-  };
-}
+import { playOut as play } from './play';
 
 const pool = (text: string): string => `spin_lock(hugetlb_lock); assert(${text}); spin_unlock(hugetlb_lock);`;
 
