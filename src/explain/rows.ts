@@ -306,12 +306,13 @@ function commandRow(
 /** The PASID is told where it is not the only one that the device uses. */
 function flushText(
   { vm, program }: Session,
-  { name, all, address, pde, device, pasid }: CommandFields,
+  { name, all, address, pages, pde, device, pasid }: CommandFields,
 ): string {
   const cache = name === 'INVALIDATE_IOTLB_PAGES' ? 'ATC' : pde ? 'IOTLB+PDE' : 'IOTLB';
   const runs = program.scenario.devices.filter(run => run.device === deviceName(vm, device));
   const isOnly = runs.every(run => run.pasid === pasid);
-  return `flush ${cache}${isOnly ? '' : ` PASID ${pasid}`}${all ? '' : ` ${addressText(vm, address)}`}`;
+  const where = `${addressText(vm, address)}${pages === 1 ? '' : ` (${pages} pages)`}`;
+  return `flush ${cache}${isOnly ? '' : ` PASID ${pasid}`}${all ? '' : ` ${where}`}`;
 }
 
 /** The text of a row. */

@@ -103,7 +103,7 @@ function commandsOf({ vm }: Session, seen: readonly Seen[], culprit: Culprit): S
       isKind: command.name === wanted,
       isTarget:
         command.device === culprit.owner && (culprit.pasid === null || command.pasid === culprit.pasid),
-      covers: command.all || meets(command.address, culprit),
+      covers: command.all || meetsBlock(command, culprit),
       pointers: command.pde,
       isForOthers: isForOthers(vm, senderOf(seen, queued), command, culprit),
     }));
@@ -134,6 +134,13 @@ const invalidations = new Set(['INVALIDATE_IOMMU_PAGES', 'INVALIDATE_IOTLB_PAGES
 function meets(address: number, { level, address: at }: Culprit): boolean {
   const span = Math.max(PAGE_SIZE, entrySpan(level));
   return alignDown(address, span) === alignDown(at, span);
+}
+
+/** The same for a block of pages. */
+function meetsBlock({ address, pages }: CommandFields, culprit: Culprit): boolean {
+  const first = alignDown(address, pages * PAGE_SIZE);
+  for (let page = 0; page < pages; page++) if (meets(first + page * PAGE_SIZE, culprit)) return true;
+  return false;
 }
 
 /** What all flushes of CPUs have in common. */

@@ -99,6 +99,8 @@ const fetching: ReadonlySet<BuiltinName> = new Set<BuiltinName>([
 const telling: ReadonlySet<BuiltinName> = new Set<BuiltinName>([
   'complete_ppr',
   'completion_wait',
+  'ext_dev_tlb_inv',
+  'ext_iotlb_inv',
   'invalidate_iommu_pages',
   'invalidate_iotlb_pages',
   'invlpg',

@@ -1071,6 +1071,24 @@ export const builtins = {
     blocks: 'spin',
     doc: 'Queues INVALIDATE_IOTLB_PAGES, which flushes the device TLB: the page, or all of the PASID.',
   },
+  ext_iotlb_inv: {
+    params: ['device', 'int', 'addr', 'int', 'bool', 'bool'],
+    names: ['device', 'pasid', 'address', 'am', 'all', 'ih'],
+    result: null,
+    access: 'atomic',
+    blocks: 'spin',
+    doc:
+      'Queues an extended IOTLB invalidation of VT-d: the block of 2^am pages at the address, or all of ' +
+      'the PASID; pointers to tables too, unless it is hinted (ih) that they may stay.',
+  },
+  ext_dev_tlb_inv: {
+    params: ['device', 'int', 'addr', 'int', 'bool'],
+    names: ['device', 'pasid', 'address', 'am', 'all'],
+    result: null,
+    access: 'atomic',
+    blocks: 'spin',
+    doc: 'Queues an extended device-TLB invalidation of VT-d: the block of 2^am pages, or all of the PASID.',
+  },
   completion_wait: {
     params: ['iommu'],
     result: null,
@@ -1333,6 +1351,11 @@ export const aliases: Readonly<Record<string, BuiltinName>> = {
   huge_pte_mkdirty: 'pte_mkdirty',
   huge_pte_modify: 'pte_modify',
   pgoff_to_pte: 'mk_file_pte',
+  inv_wait: 'completion_wait',
+  inv_wait_done: 'completion_done',
+  page_grp_resp: 'complete_ppr',
+  set_pasid_entry: 'set_gcr3',
+  clear_pasid_entry: 'clear_gcr3',
   set_pud: 'set_entry',
   set_pgd: 'set_entry',
   ptep_set_wrprotect: 'entry_wrprotect',

@@ -2,6 +2,10 @@
  * One IOMMU as the AMD one is seen by its driver: IOTLB and walk cache tagged by domain and PASID, a command
  * queue with its processor, a page-request log with its writer, and an event log.
  *
+ * What VT-d calls descriptors of its invalidation queue are the same commands, with two differences: an
+ * invalidation may be for a block of 2^order pages, whose address bits below the block are ignored; and
+ * pointers are dropped unless it is hinted that they may stay.
+ *
  * An invalidation is carried out when the processor reaches it, not when it is queued. COMPLETION_WAIT stays
  * at the head until what the invalidations before it must wait for is over, and so holds back the commands
  * after it.
@@ -13,7 +17,7 @@
  * nobody's, and stays in the queue.
  * Simplified: the event log keeps its first four entries and an overflow bit; nothing consumes them.
  */
-import { formatAddress, fromWords, highWord, lowWord } from '../base/address';
+import { alignDown, formatAddress, fromWords, highWord, lowWord, PAGE_SIZE } from '../base/address';
 import type { Layout } from '../base/layout';
 import { EntryCache } from './cache';
 import type { IommuConfig } from './config';
@@ -48,7 +52,8 @@ const names: readonly CommandName[] = [
 ];
 
 /**
- * Command words: type 0..2, all 3, pde 4, status 5..8, pasid 9..20, device 21..28; address; tag or thread.
+ * Command words: type 0..2, all 3, pde 4, status 5..8, pasid 9..20, device 21..28; address; tag, thread, or
+ * order.
  * The thread of a wait that was given up is -1.
  * Log words: 1 + device 0..8, pasid 9..20, tag 21..29, stop marker 30; address, whose lowest bits are write 0
  * and last 1.
@@ -56,6 +61,8 @@ const names: readonly CommandName[] = [
 const ALL = 1 << 3;
 const PDE = 1 << 4;
 const NOBODY = -1;
+/** Larger blocks are the whole PASID. Simplified: so more is dropped than was asked for. */
+const ORDER_MAX = 9;
 const STOP = 1 << 30;
 const WRITE = 1;
 const LAST = 2;
@@ -121,14 +128,23 @@ export class Iommu {
     this.gaveUp = layout.reserve(1);
   }
 
-  /** Queues the invalidation of one address, or all, of a PASID; false if the queue is full. */
-  queueInvalidatePages(device: number, pasid: number, address: number, all: boolean, pde: boolean): boolean {
-    return this.queue(INVALIDATE_IOMMU_PAGES | (all ? ALL : 0) | (pde ? PDE : 0), device, pasid, address, 0);
+  /** Queues the invalidation of a block of pages, or all, of a PASID; false if the queue is full. */
+  queueInvalidatePages(
+    device: number,
+    pasid: number,
+    address: number,
+    all: boolean,
+    pde: boolean,
+    order = 0,
+  ): boolean {
+    const flags = (all || order > ORDER_MAX ? ALL : 0) | (pde ? PDE : 0);
+    return this.queue(INVALIDATE_IOMMU_PAGES | flags, device, pasid, address, order);
   }
 
   /** Queues an ATS invalidation; false if the queue is full. */
-  queueInvalidateIotlb(device: number, pasid: number, address: number, all: boolean): boolean {
-    return this.queue(INVALIDATE_IOTLB_PAGES | (all ? ALL : 0), device, pasid, address, 0);
+  queueInvalidateIotlb(device: number, pasid: number, address: number, all: boolean, order = 0): boolean {
+    const flags = all || order > ORDER_MAX ? ALL : 0;
+    return this.queue(INVALIDATE_IOTLB_PAGES | flags, device, pasid, address, order);
   }
 
   /** Queues a completion wait; false if the queue is full. */
@@ -208,10 +224,14 @@ export class Iommu {
     if (device === undefined) return 'done';
     switch (word & 7) {
       case INVALIDATE_IOMMU_PAGES:
-        this.invalidatePages(device, pasid, low, high, word);
+        eachPage(low, high, last, word, (pageLow, pageHigh) => {
+          this.invalidatePages(device, pasid, pageLow, pageHigh, word);
+        });
         break;
       case INVALIDATE_IOTLB_PAGES:
-        device.invalidate(pasid, low, high, (word & ALL) !== 0);
+        eachPage(low, high, last, word, (pageLow, pageHigh) => {
+          device.invalidate(pasid, pageLow, pageHigh, (word & ALL) !== 0);
+        });
         break;
       case COMPLETE_PPR:
         device.respond(pasid, last, (word >>> 5) & 15);
@@ -385,8 +405,10 @@ export class Iommu {
     const name = names[(word & 7) - 1] ?? 'COMPLETION_WAIT';
     const isWait = name === 'COMPLETION_WAIT';
     const last = this.commands.get(record, 3);
+    const isInvalidation = name === 'INVALIDATE_IOMMU_PAGES' || name === 'INVALIDATE_IOTLB_PAGES';
     const fields = {
       name,
+      pages: isInvalidation ? 2 ** Math.min(last, ORDER_MAX) : 1,
       device: isWait ? -1 : (this.deviceAt((word >>> 21) & 255)?.index ?? -1),
       pasid: (word >>> 9) & 4095,
       address: fromWords(this.commands.get(record, 1), this.commands.get(record, 2)),
@@ -400,6 +422,24 @@ export class Iommu {
   }
 }
 
+/** Calls back with each page of the block of an invalidation; once for one of everything. */
+function eachPage(
+  low: number,
+  high: number,
+  order: number,
+  word: number,
+  call: (low: number, high: number) => void,
+): void {
+  const isBlock = (word & ALL) === 0 && order > 0;
+  if (!isBlock) {
+    call(low, high);
+    return;
+  }
+  const size = PAGE_SIZE * 2 ** order;
+  const first = alignDown(fromWords(low, high), size);
+  for (let at = first; at < first + size; at += PAGE_SIZE) call(lowWord(at), highWord(at));
+}
+
 function commandText(command: Omit<Command, 'text'>): string {
   if (command.name === 'COMPLETION_WAIT')
     return command.thread === NOBODY
@@ -409,6 +449,7 @@ function commandText(command: Omit<Command, 'text'>): string {
   const number = target === 'domain' ? command.device + 1 : command.device;
   const head = `${command.name} ${target} ${number} pasid ${command.pasid}`;
   if (command.name === 'COMPLETE_PPR') return `${head} tag ${command.tag} ${statusName(command.status)}`;
-  const range = command.all ? 'all' : formatAddress(command.address);
+  const block = command.pages === 1 ? '' : ` ${command.pages} pages`;
+  const range = command.all ? 'all' : `${formatAddress(command.address)}${block}`;
   return `${head} ${range}${command.pde ? ' PDE' : ''}`;
 }

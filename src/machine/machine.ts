@@ -342,13 +342,14 @@ export class Machine {
     address: number,
     all: boolean,
     pde: boolean,
+    order = 0,
   ): boolean {
-    return this.iommu(iommu).queueInvalidatePages(device, pasid, address, all, pde);
+    return this.iommu(iommu).queueInvalidatePages(device, pasid, address, all, pde, order);
   }
 
   /** Queues INVALIDATE_IOTLB_PAGES; false if the queue is full. */
-  queueInvalidateIotlb(device: number, pasid: number, address: number, all: boolean): boolean {
-    return this.device(device).iommu.queueInvalidateIotlb(device, pasid, address, all);
+  queueInvalidateIotlb(device: number, pasid: number, address: number, all: boolean, order = 0): boolean {
+    return this.device(device).iommu.queueInvalidateIotlb(device, pasid, address, all, order);
   }
 
   /** Queues COMPLETION_WAIT for a thread; false if the queue is full. */

@@ -46,6 +46,8 @@ export interface CommandFields {
   readonly device: number;
   readonly pasid: number;
   readonly address: number;
+  /** Pages of the block around the address; of another command 1. */
+  readonly pages: number;
   readonly all: boolean;
   readonly pde: boolean;
   /** Thread that waits, -1 for other commands. */

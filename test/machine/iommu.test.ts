@@ -240,3 +240,22 @@ test('full caches drop their oldest entries, and a walk cache may have none', ()
   dma(machine, 0, 0, 1, NEXT, false);
   expect(held(machine)).toEqual([`iotlb0 dev0/1 ${NEXT.toString(16)} -> ${frame} U`]);
 });
+
+test('a block of pages is dropped whole, and its address rounded down to its size', () => {
+  const { machine, root, frame } = mapped();
+  for (let page = 1; page < 4; page++)
+    map(machine, root, PAGE + page * 0x1000, frame, { write: true, young: false });
+  const left = (address: number, order: number) => {
+    for (let page = 0; page < 4; page++) dma(machine, 0, 0, 1, PAGE + page * 0x1000, false);
+    machine.queueInvalidatePages(0, 0, 1, address, false, false, order);
+    drainCommands(machine);
+    return held(machine)
+      .filter(line => line.startsWith('iotlb'))
+      .map(line => Number.parseInt(line.split(' ')[2] ?? '', 16) - PAGE);
+  };
+  // PAGE is the second page of a pair.
+  expect(left(PAGE, 1)).toEqual([0x1000, 0x2000, 0x3000]);
+  expect(left(PAGE + 0x2000, 1).sort()).toEqual([0, 0x3000]);
+  expect(left(PAGE, 3)).toEqual([]);
+  expect(left(PAGE, 40)).toEqual([]);
+});

@@ -279,4 +279,37 @@ export const grounds = {
     task t0 in P on cpu 0 { kvm.set_memory_region(P, 0, A, 0, A); munmap(A, 1 page); }
     task v0 in P on cpu 1 { kvm.guest_write(0, A, 5); }`,
   },
+  "munmap beside a device of Intel's": {
+    kernel: after,
+    body: `machine { cpus 1  frames 16  iommu dmar { device gpu { ats } } }
+    process P {
+      mmap A, 2 pages, rw, touched  mmap B after A, 1 page, rw
+      bind gpu, pasid 1, driver intel_svm
+    }
+    task t0 in P on cpu 0 { munmap(A, 2 pages); }
+    device gpu { dma_write(A + 1 page, 1); }`,
+    changes: [lastFlushOnly],
+  },
+  "munmap of page tables beside a device of Intel's": {
+    kernel: after,
+    body: `machine { cpus 1  frames 16  iommu dmar { device gpu { ats } } }
+    process P { mmap A, 1 page, rw, touched  bind gpu, pasid 1, driver intel_svm }
+    task t0 in P on cpu 0 { munmap(A, 1 page); }
+    device gpu { dma_write(A, 1); }`,
+  },
+  "msync beside a device of Intel's": {
+    kernel: after,
+    body: `machine { cpus 1  frames 16  iommu dmar { device gpu { ats } } }
+    file f, 1 page, ext4
+    process P { mmap A, 1 page, rw, shared, file f, touched  bind gpu, pasid 1, driver intel_svm }
+    task t0 in P on cpu 0 { msync(A, 1 page, MS_SYNC); }
+    device gpu { dma_write(A, 1); }`,
+  },
+  "exit beside a device of Intel's": {
+    kernel: after,
+    body: `machine { cpus 1  frames 16  iommu dmar { device gpu { ats } } }
+    process P { mmap A, 1 page, rw, touched  bind gpu, pasid 1, driver intel_svm }
+    task t0 in P on cpu 0 { exit_group(); }
+    device gpu { dma_write(A, 1); }`,
+  },
 } as const satisfies Readonly<Record<string, Ground>>;

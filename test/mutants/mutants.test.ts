@@ -7,12 +7,13 @@ import { driving } from './driving';
 import { flushing } from './flushing';
 import { grounds } from './grounds';
 import { hypervisor } from './hypervisor';
+import { intel } from './intel';
 import { locking } from './locking';
 import type { Mutant } from './mutant';
 import { explore, type Found, type Ground, programOf } from './mutate';
 import { notifying } from './notifying';
 
-const mutants = { flushing, locking, counting, notifying, commands, driving, hypervisor };
+const mutants = { flushing, locking, counting, notifying, commands, driving, hypervisor, intel };
 
 const { models } = compileShipped();
 

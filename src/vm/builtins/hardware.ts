@@ -261,6 +261,20 @@ export const hardwareBuiltins = {
       pde !== 0,
     ),
   ),
+  ext_iotlb_inv: queues('device', (vm, device = 0, pasid = 0, address = 0, am = 0, all = 0, ih = 0) =>
+    vm.machine.queueInvalidatePages(
+      vm.machine.iommuOf(device - 1),
+      device - 1,
+      pasid,
+      address,
+      all !== 0,
+      ih === 0,
+      am,
+    ),
+  ),
+  ext_dev_tlb_inv: queues('device', (vm, device = 0, pasid = 0, address = 0, am = 0, all = 0) =>
+    vm.machine.queueInvalidateIotlb(device - 1, pasid, address, all !== 0, am),
+  ),
   invalidate_iotlb_pages: queues('device', (vm, device = 0, pasid = 0, address = 0, all = 0) =>
     vm.machine.queueInvalidateIotlb(device - 1, pasid, address, all !== 0),
   ),
