@@ -1,5 +1,5 @@
 /**
- * Every lock of the models is contended somewhere: for each there is a scenario in this folder, and a schedule
+ * Every lock of the models is contended somewhere: for each there is a scenario in this folder and a schedule
  * of it in which a thread waits for a lock that another one holds. Which locks there are is read from the
  * compiled kernels and drivers.
  */
