@@ -426,6 +426,12 @@ export const builtins = {
     choices: ['ok', 'fails'],
     doc: 'As alloc_page, but may fail: a choice.',
   },
+  allocation_fails: {
+    params: [],
+    result: 'bool',
+    access: 'atomic',
+    doc: 'Whether an allocation smaller than a page fails: a choice while `failing-allocations` are left.',
+  },
   alloc_table: {
     params: ['int'],
     names: ['level'],

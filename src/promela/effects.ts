@@ -249,6 +249,8 @@ function memoryStatement(
       return does('ALLOC(1, j)', 'rv = j + 1');
     case 'alloc_page_nowait':
       return [...does('ALLOC(1, j)', 'rv = j + 1'), ...does('rv = 0')];
+    case 'allocation_fails':
+      return does('rv = 0');
     case 'alloc_table':
       return does(`ALLOC((${int(0)}) + 1, j)`, 'rv = j + 1');
     case 'free_page':

@@ -141,6 +141,7 @@ export const memoryBuiltins = {
     if (!isOrder(vm, 'alloc_pages', order) || fails(vm)) return 0;
     return allocated(vm, order === 0 ? vm.machine.allocData() : vm.machine.allocRun(2 ** order));
   }),
+  allocation_fails: values(vm => (fails(vm) ? 1 : 0)),
   alloc_table: values((vm, level = 0) => {
     if (!isLevel(vm, 'alloc_table', level) || fails(vm)) return 0;
     return allocated(vm, vm.machine.allocTable(level));
