@@ -29,11 +29,19 @@ export type Editor = { page: Page; folder: string; close: () => Promise<void> };
 const packageFile = process.env.SHOOTDOWN_E2E_VSIX ?? vsix;
 const scenarioFolder = process.env.SHOOTDOWN_E2E_SCENARIOS ?? join(root, 'scenarios');
 
+/** How the editor is started. */
+type Wish = {
+  /** Whether the folder is trusted, as all are that nobody is asked about. */
+  isTrusted?: boolean;
+  /** Only these scenarios, so that a list of them is all in sight. */
+  only?: readonly string[];
+};
+
 /**
  * Starts the editor on a copy of the shipped scenarios, so that no test can change the originals. A folder
  * that is not trusted opens in Restricted Mode, without a question.
  */
-export async function openEditor({ isTrusted = true } = {}): Promise<Editor> {
+export async function openEditor({ isTrusted = true, only }: Wish = {}): Promise<Editor> {
   if (!existsSync(packageFile)) throw new Error(`${packageFile} is missing: run npm run package first`);
   const temporary = mkdtempSync(join(tmpdir(), 'shootdown-e2e-'));
   const folder = join(temporary, 'scenarios');
@@ -43,7 +51,8 @@ export async function openEditor({ isTrusted = true } = {}): Promise<Editor> {
     for (const end of ends.splice(0).reverse()) await end();
   };
   try {
-    cpSync(scenarioFolder, folder, { recursive: true });
+    if (only) for (const name of only) cpSync(join(scenarioFolder, name), join(folder, name));
+    else cpSync(scenarioFolder, folder, { recursive: true });
     seedSettings(profile, {
       'files.autoSave': 'off',
       'window.commandCenter': false,

@@ -44,7 +44,7 @@ const long = `scenario long {
 let editor: Editor;
 
 beforeAll(async () => {
-  editor = await openEditor();
+  editor = await openEditor({ only: [file, 'table-walk-before.mmu', 'unregister-races-with-end.mmu'] });
   writeFileSync(join(editor.folder, 'long.mmu'), long);
 });
 
