@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { type JobOptions, runJob, usualSearch } from '../explore/job';
 import type { Program } from '../language/program';
 import type { Reached } from '../promela/code';
-import { exportPromela } from '../promela/export';
+import { exportPromela, unjudged } from '../promela/export';
 import { NotExportable } from '../promela/values';
 import { loadRun } from '../session/load';
 import { formatProblem, type LoadOptions, readRun, refuseSetUp } from './load';
@@ -30,6 +30,7 @@ export async function exportScenario(
     return exitCodes.wrongInput;
   }
   const text = await promelaOf(file, loaded.program, options);
+  terminal.err(`not judged by the model: ${unjudged.join(', ')}\n`);
   if (options.output === undefined) terminal.out(text);
   else
     await writeFile(options.output, text).catch((problem: unknown) => {

@@ -88,10 +88,15 @@ function searchedLines(
 ): string[] {
   const { states, transitions, depth, seconds } = report;
   const lines = report.findings.map(finding => foundLine(finding, shown));
-  const size = `${number(states)} states, ${number(transitions)} transitions, depth ${number(depth)}`;
+  const { walks } = report;
+  const size =
+    walks === null
+      ? `${number(states)} states, ${number(transitions)} transitions, depth ${number(depth)}`
+      : `${number(states)} steps in ${number(walks)} walks, depth ${number(depth)}`;
   const rate = number(states / Math.max(seconds, 0.001));
   const bytes = number(report.bytes / Math.max(1, states));
-  lines.push(size, `${seconds.toFixed(2)} s, ${rate} states/s, ${bytes} bytes a state`);
+  const rates = walks === null ? `${rate} states/s, ${bytes} bytes a state` : `${rate} steps/s`;
+  lines.push(size, `${seconds.toFixed(2)} s, ${rates}`);
   if (report.limit !== null && report.waiting > 0)
     lines.push(`${number(report.waiting)} states were not expanded`);
   lines.push(...assumptionLines(report.assumptions, told));

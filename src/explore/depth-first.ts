@@ -3,19 +3,17 @@
  * finds are not short.
  */
 import type { Program } from '../language/program';
-import type { Vm } from '../vm/vm';
 import {
   moreStates,
+  type Opened,
+  openSearch,
   type PathStep,
-  Progress,
+  type Progress,
   type Search,
   type SearchOptions,
-  threadsOf,
   unmerge,
-  vmFor,
   Waits,
 } from './search';
-import { Stepper } from './stepper';
 import { Visited } from './visited';
 
 /** Steps between two looks at the clock and at memory. */
@@ -35,9 +33,7 @@ interface Place {
 /** A depth-first search. */
 export class DepthFirst implements Search {
   readonly progress: Progress;
-  private readonly vm: Vm;
-  private readonly threads: number;
-  private readonly stepper: Stepper;
+  private readonly opened: Opened;
   private readonly visited = new Visited();
   private readonly hash = new Int32Array(4);
   private readonly places: Place[] = [];
@@ -48,11 +44,8 @@ export class DepthFirst implements Search {
     private readonly program: Program,
     private readonly options: SearchOptions,
   ) {
-    this.vm = vmFor(program, options.caches);
-    this.threads = threadsOf(this.vm, options.caches);
-    this.stepper = new Stepper(this.vm, options.reductions);
-    this.progress = new Progress(this.vm, options);
-    this.progress.keep(this.vm.claims.broken(), () => []);
+    this.opened = openSearch(program, options);
+    this.progress = this.opened.progress;
     this.arrive();
   }
 
@@ -66,7 +59,7 @@ export class DepthFirst implements Search {
         progress.complete = true;
         return true;
       }
-      if (place.thread === this.threads) this.leave(place);
+      if (place.thread === this.opened.threads) this.leave(place);
       else this.tryNext(place);
       if (this.steps++ % CHECK_EVERY === 0) this.measure();
     }
@@ -74,7 +67,7 @@ export class DepthFirst implements Search {
   }
 
   private tryNext(place: Place): void {
-    const { vm, stepper, progress } = this;
+    const { vm, stepper, progress } = this.opened;
     const { thread, choice } = place;
     stepper.begin();
     const status = stepper.step(thread, choice);
@@ -107,7 +100,7 @@ export class DepthFirst implements Search {
   private arrive(): boolean {
     const { progress, places } = this;
     const { depthMax, statesMax } = this.options.limits;
-    this.vm.words.hashInto(this.hash);
+    this.opened.vm.words.hashInto(this.hash);
     if (!this.visited.add(this.hash)) return false;
     if (progress.states === statesMax) {
       progress.stop(moreStates(statesMax));
@@ -118,7 +111,7 @@ export class DepthFirst implements Search {
       progress.cut(`a path of ${depthMax} steps was not followed on, which is the limit of depth`);
       return false;
     }
-    const mark = this.vm.words.mark();
+    const mark = this.opened.vm.words.mark();
     places.push({ mark, waits: new Waits(), thread: 0, choice: 0, choices: 1, successors: 0 });
     progress.depth = Math.max(progress.depth, places.length - 1);
     progress.waiting = places.length;
@@ -128,7 +121,7 @@ export class DepthFirst implements Search {
 
   /** Every step of the last state of the path was tried. */
   private leave(place: Place): void {
-    const { vm, progress } = this;
+    const { vm, progress } = this.opened;
     progress.judgeState(place.successors, place.waits, () => this.path(null));
     this.places.pop();
     this.taken.pop();
@@ -144,7 +137,7 @@ export class DepthFirst implements Search {
 
   private measure(): void {
     // The journal holds two words for each write of the path; a place of the path is a small object.
-    this.progress.bytes = this.visited.bytes + 4 * this.vm.words.mark() + 128 * this.places.length;
+    this.progress.bytes = this.visited.bytes + 4 * this.opened.vm.words.mark() + 128 * this.places.length;
     this.progress.checkLimits();
   }
 }

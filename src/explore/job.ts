@@ -55,6 +55,8 @@ export interface ExploreReport extends Outcome {
   readonly states: number;
   readonly transitions: number;
   readonly depth: number;
+  /** Walks that came to their end, where walks are drawn; null else: `states` are their steps then. */
+  readonly walks: number | null;
   /** States in which nothing can go on. */
   readonly ends: number;
   /** States that were found and not expanded: what remained when the search was ended. */
@@ -177,7 +179,7 @@ function reportOf(
   seconds: number,
   others: readonly Uint8Array[],
 ): ExploreReport {
-  const { limit, ends, vm, complete } = search.progress;
+  const { limit, ends, vm, complete, walks } = search.progress;
   const noted = notedIn(vm, others);
   const covered = vm.functions.map(({ index, fn, executed }) => [
     fn.key,
@@ -191,6 +193,7 @@ function reportOf(
     notes,
     ...countsOf(search),
     limit,
+    walks,
     ends,
     seconds,
     covered: Object.fromEntries(covered),

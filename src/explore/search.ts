@@ -75,6 +75,8 @@ export class Progress {
   ends = 0;
   /** Length of the longest path, in steps of the search. */
   depth = 0;
+  /** Walks that came to their end, where walks are drawn; null else. */
+  walks: number | null = null;
   /** States found and not yet expanded. */
   waiting = 0;
   /** Largest memory of the visited set, the paths and the frontier. */
@@ -190,6 +192,24 @@ function unansweredBindings({ machine, monitors }: Vm): string[] {
       .filter(pasid => machine.gcr3(index, pasid) >= 0)
       .flatMap(pasid => monitors.unanswering(index, pasid) ?? []),
   );
+}
+
+/** What a search along one path begins with. */
+export interface Opened {
+  readonly vm: Vm;
+  readonly stepper: Stepper;
+  readonly progress: Progress;
+  /** How many threads are looked at; the caches are the last, where they are. */
+  readonly threads: number;
+}
+
+/** Opens a search: what is wrong in the initial state is found already. */
+export function openSearch(program: Program, options: SearchOptions): Opened {
+  const vm = vmFor(program, options.caches);
+  const progress = new Progress(vm, options);
+  progress.keep(vm.claims.broken(), () => []);
+  const stepper = new Stepper(vm, options.reductions);
+  return { vm, stepper, progress, threads: threadsOf(vm, options.caches) };
 }
 
 /** What trying every thread of a state has shown about waiting. */

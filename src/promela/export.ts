@@ -20,6 +20,18 @@ import { type Space, spaceOf } from './space';
 import { declarationsOf, initialAssignments } from './state';
 import { identifier, NotExportable } from './values';
 
+/** What is a finding of ours, and of which the model says nothing. */
+export const unjudged: readonly string[] = [
+  'data-race',
+  'lost-write',
+  'lost-dirty',
+  'cow-isolation',
+  'lock-order',
+  'refcount',
+  'never, always and sometimes of the scenario',
+  'stack overflow',
+];
+
 /**
  * The model. Of what a search has reached only, if that is known: the rest is reported when Spin comes to it.
  * Throws `NotExportable` for what it has no counterpart of, `SetupError` as the vm does. */
@@ -161,8 +173,8 @@ function header(program: Program, space: Space): string {
  * Scenario ${name} on ${program.kernel}, exported by shootdown.
  *   spin -a FILE && gcc -O2 -DSAFETY -DCOLLAPSE -DVECTORSZ=65536 -o pan pan.c && ./pan -m1000000
  * Pages: ${pages}
- * Caches fill on demand and drop nothing but what they must. Not judged: data-race, lost-write, lost-dirty,
- * cow-isolation, lock-order, refcount, claims of the scenario, stack overflow.
+ * Caches fill on demand and drop nothing but what they must. Not judged:
+ * ${unjudged.join(', ')}.
  */
 `;
 }

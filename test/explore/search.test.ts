@@ -65,13 +65,13 @@ test('every limit is named, and makes the verdict incomplete', () => {
     const { outcome } = search(increment('expect holds'), { limits: { ...limits, ...changed }, ...options });
     return `${outcome.verdict} ${outcome.exitCode}: ${outcome.incomplete}`;
   };
-  expect(reached({ statesMax: 5 })).toMatch(/^incomplete 3: .*statesMax/);
-  expect(reached({ statesMax: 5 }, { order: 'depth' })).toMatch(/^incomplete 3: .*statesMax/);
-  expect(reached({ depthMax: 2 })).toMatch(/^incomplete 3: .*depthMax/);
-  expect(reached({ depthMax: 2 }, { order: 'depth' })).toMatch(/^incomplete 3: .*depthMax/);
-  expect(reached({ memoryMax: 100 })).toMatch(/^incomplete 3: .*memoryMax/);
+  expect(reached({ statesMax: 5 })).toMatch(/^incomplete 3: .*and there are more/);
+  expect(reached({ statesMax: 5 }, { order: 'depth' })).toMatch(/^incomplete 3: .*and there are more/);
+  expect(reached({ depthMax: 2 })).toMatch(/^incomplete 3: .*the limit of depth/);
+  expect(reached({ depthMax: 2 }, { order: 'depth' })).toMatch(/^incomplete 3: .*the limit of depth/);
+  expect(reached({ memoryMax: 100 })).toMatch(/^incomplete 3: .*the limit of memory/);
   let now = 0;
-  expect(reached({}, { clock: () => now++ * 400 })).toMatch(/^incomplete 3: .*secondsMax/);
+  expect(reached({}, { clock: () => now++ * 400 })).toMatch(/^incomplete 3: .*the limit of time/);
   expect(reached({})).toBe('holds 0: null');
 });
 

@@ -107,7 +107,8 @@ test('at rest the stop says what the thread waits for', async () => {
 
 test('a limit ends a run, and says which', () => {
   const session = sessionOf('endless.mmu', 'endless', { stepsMax: 100 });
-  expect(session.playToEnd()).toMatchObject({ kind: 'limit', text: expect.stringContaining('stepsMax') });
+  const end = session.playToEnd();
+  expect(end).toMatchObject({ kind: 'limit', text: expect.stringContaining('the limit of a run') });
   expect(session.position).toBe(100);
 });
 
