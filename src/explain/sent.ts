@@ -3,6 +3,7 @@
  * it was carried out, and by which subscriber it was sent.
  */
 import { alignDown, entrySpan, PAGE_SIZE } from '../base/address';
+import { cpuName } from '../machine/config';
 import type { CommandFields } from '../machine/observer';
 import { deviceName } from '../session/names';
 import type { Session } from '../session/session';
@@ -61,7 +62,7 @@ export interface Sent {
 
 /** All that was sent, whatever it was for. */
 export function sentOf(session: Session, seen: readonly Seen[], culprit: Culprit): Sent[] {
-  return isOfCpu(culprit) ? flushesOf(seen, culprit) : commandsOf(session, seen, culprit);
+  return isOfCpu(culprit) ? flushesOf(session, seen, culprit) : commandsOf(session, seen, culprit);
 }
 
 /** Whether a copy is in a cache of a CPU. */
@@ -146,19 +147,20 @@ function meetsBlock({ address, pages }: CommandFields, culprit: Culprit): boolea
 /** What all flushes of CPUs have in common. */
 const flush = { isKind: true, pointers: true, isForOthers: false } as const;
 
-function flushesOf(seen: readonly Seen[], culprit: Culprit): Sent[] {
+function flushesOf({ vm }: Session, seen: readonly Seen[], culprit: Culprit): Sent[] {
   return seen.flatMap(each => {
     if (each.event.type !== 'machine') return [];
     const { event } = each.event;
     if (event.type === 'cr3') {
       const isTarget = event.cpu === culprit.owner;
-      const name = `load of CR3 of cpu${event.cpu}`;
+      const name = `load of CR3 of ${cpuName(vm.machine.config, event.cpu)}`;
       return [{ ...flush, seen: each, done: each.position, name, isTarget, covers: true }];
     }
     if (event.type !== 'flush-tlb') return [];
     // INVLPG drops every pointer of the address space.
     const covers = event.address === null || isPointer(culprit) || meets(event.address, culprit);
-    const name = event.address === null ? `flush of cpu${event.cpu}` : `INVLPG on cpu${event.cpu}`;
+    const unit = cpuName(vm.machine.config, event.cpu);
+    const name = event.address === null ? `flush of ${unit}` : `INVLPG on ${unit}`;
     const isTarget = event.cpu === culprit.owner;
     return [{ ...flush, seen: each, done: each.position, name, isTarget, covers }];
   });

@@ -3,6 +3,7 @@
  * the sharing, the store, and why the translation that the store went through was still there.
  */
 import { alignDown, PAGE_SIZE } from '../base/address';
+import { cpuName } from '../machine/config';
 import { pteFrame, ptePresent } from '../machine/entry-format';
 import type { MachineEvent } from '../machine/observer';
 import { deviceName } from '../session/names';
@@ -129,7 +130,8 @@ function copyText({ event }: Seen): string {
 function storeText({ session: { vm } }: Case, store: Seen): string {
   const access = accessOf(store);
   if (access === null) return '';
-  const who = access.by.kind === 'cpu' ? `cpu${access.by.index}` : deviceName(vm, access.by.index);
+  const who =
+    access.by.kind === 'cpu' ? cpuName(vm.machine.config, access.by.index) : deviceName(vm, access.by.index);
   return `stored: ${who} wrote to ${addressText(vm, access.address)} in frame ${access.frame}`;
 }
 
