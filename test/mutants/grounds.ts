@@ -52,6 +52,62 @@ export const grounds = {
     task t0 in P on cpu 0 { munmap(A, 1 page); }
     task t1 in P on cpu 1 { store(A, 1); }`,
   },
+  'munmap beside compaction': {
+    kernel: before,
+    body: `machine { cpus 2  frames 16 }
+    process P { mmap A, 1 page, rw, touched }
+    task t0 in P on cpu 0 { munmap(A, 1 page); }
+    task t1 in P on cpu 1 { compact_memory(); }`,
+  },
+  'munmap beside fsync': {
+    kernel: before,
+    body: `machine { cpus 2  frames 16 }
+    file f, 1 page, ext4
+    process P { mmap A, 1 page, rw, shared, file f, touched }
+    process Q { mmap B, 1 page, rw }
+    task t0 in P on cpu 0 { munmap(A, 1 page); }
+    task t1 in Q on cpu 1 { fsync(f); }`,
+  },
+  'a fault beside truncate': {
+    kernel: before,
+    body: `machine { cpus 2  frames 16 }
+    file f, 1 page, tmpfs
+    process P { mmap A, 1 page, rw, shared, file f, touched  mmap B after A, 1 page, rw, shared, file f }
+    task t0 in P on cpu 0 { store(B, 1); }
+    task t1 in P on cpu 1 { ftruncate(f, 0 pages); }`,
+  },
+  'bind beside truncate': {
+    kernel: before,
+    driver: old,
+    body: `${device(2, 24)}
+    file f, 1 page, tmpfs
+    process P { mmap A, 1 page, rw, shared, file f, touched }
+    task t0 in P on cpu 0 { ${old}.bind(P, gpu, 1); }
+    task t1 in P on cpu 1 { ftruncate(f, 0 pages); }`,
+  },
+  'exit beside ksmd': {
+    kernel: before,
+    body: `machine { cpus 1  frames 16 }
+    process P { mmap A, 1 page, rw, mergeable, touched }
+    task t0 in P on cpu 0 { exit_group(); }
+    daemon ksmd 1 pass`,
+  },
+  'two breakpoints at one place': {
+    kernel: before,
+    body: `machine { cpus 2  frames 24 }
+    file f, 1 page, ext4
+    process P { mmap A, 1 page, rx, private, file f, read }
+    task t0 in P on cpu 0 { uprobe_enable(f, 16 bytes); assert(list_length(uprobes_tree) == 1); }
+    task t1 in P on cpu 1 { uprobe_enable(f, 16 bytes); }`,
+  },
+  'a breakpoint comes and goes': {
+    kernel: before,
+    body: `machine { cpus 2  frames 24 }
+    file f, 1 page, ext4
+    process P { mmap A, 1 page, rx, private, file f, read }
+    task t0 in P on cpu 0 { uprobe_enable(f, 16 bytes); }
+    task t1 in P on cpu 1 { uprobe_disable(f, 16 bytes); }`,
+  },
   'munmap beside a first touch': {
     kernel: before,
     body: `machine { cpus 2  frames 12 }

@@ -12,8 +12,19 @@ import { locking } from './locking';
 import type { Mutant } from './mutant';
 import { explore, type Found, type Ground, programOf } from './mutate';
 import { notifying } from './notifying';
+import { reverseMapping } from './reverse-mapping';
 
-const mutants = { flushing, locking, counting, notifying, commands, driving, hypervisor, intel };
+const mutants = {
+  flushing,
+  locking,
+  counting,
+  notifying,
+  commands,
+  driving,
+  hypervisor,
+  intel,
+  reverseMapping,
+};
 
 const { models } = compileShipped();
 
