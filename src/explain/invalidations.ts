@@ -45,7 +45,7 @@ export function missOf(session: Session, seen: readonly Seen[], culprit: Culprit
   const sent = sentOf(session, seen, culprit);
   const inTime = timely(sent, culprit);
   return (
-    notAwaited(session, inTime, culprit) ??
+    notAwaited(session, seen, inTime, culprit) ??
     notCovered(session, inTime, culprit) ??
     beforeTheClear(sent, culprit) ??
     pending(session, culprit) ??
@@ -84,7 +84,12 @@ function isRight({ isKind, isTarget, covers, pointers }: Sent, culprit: Culprit)
   return isKind && isTarget && covers && (!isPointer(culprit) || pointers);
 }
 
-function notAwaited(session: Session, inTime: readonly Sent[], culprit: Culprit): Miss | null {
+function notAwaited(
+  session: Session,
+  seen: readonly Seen[],
+  inTime: readonly Sent[],
+  culprit: Culprit,
+): Miss | null {
   const right = inTime.filter(each => isRight(each, culprit)).at(-1);
   if (right === undefined) return null;
   const { deadline, lookedUp } = culprit;
@@ -96,12 +101,13 @@ function notAwaited(session: Session, inTime: readonly Sent[], culprit: Culprit)
       right.done === Infinity
         ? `not carried out before ${end}`
         : `carried out at step ${right.done}, after ${end}`;
-    return { kind, text: `${head} and ${when}`, seen: right.seen };
+    return { kind, text: `${head} and ${when}${gaveUp(session, seen, right, culprit)}`, seen: right.seen };
   }
   const flight = lookedUp !== null && lookedUp < right.done;
   const done = `${head}, carried out at step ${right.done}`;
   if (flight) {
-    const text = `${done}, while the access was in flight since step ${lookedUp}; nobody waited for it`;
+    const given = gaveUp(session, seen, right, culprit) || '; nobody waited for it';
+    const text = `${done}, while the access was in flight since step ${lookedUp}${given}`;
     return { kind, text, seen: right.seen };
   }
   const where = culprit.cache === 'atc' ? 'the IOTLB still had it' : 'a walk under way still had it';
@@ -110,6 +116,16 @@ function notAwaited(session: Session, inTime: readonly Sent[], culprit: Culprit)
     text: `${done}, and ${where} by then: ${spaceText(session, culprit)} took it again`,
     seen: right.seen,
   };
+}
+
+/** Who gave up waiting for it, and when; empty if nobody did. */
+function gaveUp({ vm }: Session, seen: readonly Seen[], sent: Sent, { deadline }: Culprit): string {
+  for (const { event, position } of seen) {
+    if (position <= sent.seen.position || position > deadline.position) continue;
+    if (event.type !== 'machine' || event.event.type !== 'time-out') continue;
+    return `: ${vm.threads[event.event.thread]?.shortName ?? '?'} gave up waiting at step ${position}`;
+  }
+  return '';
 }
 
 function notCovered(session: Session, inTime: readonly Sent[], culprit: Culprit): Miss | null {

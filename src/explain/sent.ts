@@ -105,9 +105,15 @@ function commandsOf({ vm }: Session, seen: readonly Seen[], culprit: Culprit): S
       isTarget:
         command.device === culprit.owner && (culprit.pasid === null || command.pasid === culprit.pasid),
       covers: command.all || meetsBlock(command, culprit),
-      pointers: command.pde,
+      pointers: dropsPointers(vm, command),
       isForOthers: isForOthers(vm, senderOf(seen, queued), command, culprit),
     }));
+}
+
+/** Whether a command drops pointers: as its PDE bit says, unless the IOMMU knows better. */
+function dropsPointers(vm: Vm, { device, pde }: CommandFields): boolean {
+  const policy = vm.machine.devices[device]?.iommu.config.pointerFlush ?? 'pde';
+  return policy === 'pde' ? pde : policy === 'always';
 }
 
 /** Whether a subscriber invalidates what it answers for, and does not answer for what was left. */

@@ -73,7 +73,7 @@ export function threadsOf({
   for (const [index, iommu] of scenario.machine.iommus.entries()) {
     add('commands', index, `${iommu.name} commands`);
     add('ppr', index, `${iommu.name} ppr`);
-    if (iommu.completionTimeouts > 0) add('timer', index, `${iommu.name} time-outs`);
+    if (iommu.completionTimeouts > 0) add('timer', index, `${iommu.name} timeouts`);
   }
   add('caches', 0, 'caches');
   return threads;

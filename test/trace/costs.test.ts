@@ -52,3 +52,74 @@ test('callbacks, flushes and invalidations are counted', () => {
     "
   `);
 });
+
+/** A device asks for three pages, of which the log has room for one; somebody answers late. */
+const asking = `
+  fn answer(iommu: iommu, device: device) {
+    wait until (ppr_pending(iommu));
+    ppr_consume(iommu);
+    complete_ppr(device, 0, 0, 1);
+  }`;
+
+test('page requests, those that are lost, and responses by kind are counted', () => {
+  const program = compileToy(
+    asking,
+    `machine { frames 32  iommu amd { ppr-log 1  device gpu { ats  pri requests 3 } } }
+     process P { mmap A, 1 page, rw, touched }
+     task t0 in P on cpu 0 { answer(amd, gpu); answer(amd, gpu); complete_ppr(gpu, 0, 0, 15); }
+     device gpu {
+       var first = request_pages(A, 1 page, true);
+       var second = request_pages(A, 1 page, true);
+     }`,
+  );
+  const started = startSession(program, {});
+  if ('problem' in started) throw new Error(started.problem.message);
+  const { session } = started;
+  session.playToEnd();
+  expect(costsOf(session.events())).toMatchObject({
+    pageRequests: 2,
+    lostRequests: 0,
+    requestInterrupts: 2,
+    responsesSuccess: 0,
+    responsesInvalid: 2,
+    responsesUnexpected: 1,
+    retries: 1,
+    timeouts: 0,
+  });
+});
+
+test('what is lost and who gives up is counted too', () => {
+  const program = compileToy(
+    '',
+    `machine {
+       frames 32
+       iommu amd {
+         ppr-log 1  ppr-auto-response 15  completion-timeouts 2
+         device gpu { ats  pri requests 3 }
+       }
+     }
+     process P { mmap A, 1 page, rw, touched }
+     task t0 in P on cpu 0 {
+       completion_wait(amd);
+       spin until (completion_done());
+       assert(completion_timed_out());
+       assert(ppr_overflow(amd));
+       ppr_restart(amd);
+       assert(pri_failed(gpu));
+     }
+     device gpu { var answer = request_pages(A, 2 pages, true); assert(answer == 15); }
+     replay { gpu until blocked  amd ppr until blocked  gpu until done  t0 1 step  amd timeouts 1 step }`,
+  );
+  const started = startSession(program, {});
+  if ('problem' in started) throw new Error(started.problem.message);
+  const { session } = started;
+  session.playToEnd();
+  expect(session.findings().map(({ violation }) => violation.message)).toEqual([]);
+  expect(costsOf(session.events())).toMatchObject({
+    timeouts: 1,
+    pageRequests: 2,
+    lostRequests: 1,
+    requestInterrupts: 1,
+    responsesFailure: 1,
+  });
+});
