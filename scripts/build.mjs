@@ -8,7 +8,12 @@ import { fileURLToPath } from 'node:url';
 import { generate } from './generate.mjs';
 import { ensurePackages, Refusal, root, run, runMain, say, timed } from './setup.mjs';
 
-/** What is built from which entry point. */
+/**
+ * What is built from which entry point.
+ * @typedef {{ from: string, to: string, executable?: boolean, isWeb?: boolean }} Entry
+ */
+
+/** @type {Entry[]} */
 const entries = [
   { from: 'src/vscode/extension.ts', to: 'dist/extension.js' },
   { from: 'src/vscode/server.ts', to: 'dist/server.js' },
@@ -16,6 +21,11 @@ const entries = [
   { from: 'src/debug/worker.ts', to: 'dist/worker.js' },
   { from: 'src/explore/worker.ts', to: 'dist/explore-worker.js' },
   { from: 'src/cli/main.ts', to: 'dist/cli.js', executable: true },
+  { from: 'src/vscode/extension-web.ts', to: 'dist/web/extension.js', isWeb: true },
+  { from: 'src/vscode/server-web.ts', to: 'dist/web/server.js', isWeb: true },
+  { from: 'src/vscode/explore-worker-web.ts', to: 'dist/web/editor-worker.js', isWeb: true },
+  { from: 'src/debug/worker-web.ts', to: 'dist/web/worker.js', isWeb: true },
+  { from: 'src/explore/worker-web.ts', to: 'dist/web/explore-worker.js', isWeb: true },
 ];
 
 /** Runs at build time only: compiles models/ so that nothing has to be parsed at start-up. */
@@ -24,7 +34,7 @@ const modelBuilder = { from: 'src/cli/build-models.ts', to: 'dist/build-models.j
 const isWatching = process.argv.includes('--watch');
 const isPartial = process.argv.includes('--partial');
 
-/** @param {{ from: string, to: string, executable?: boolean }} entry */
+/** @param {Entry} entry */
 function isPresent({ from }) {
   if (existsSync(join(root, from))) return true;
   if (!isPartial) throw new Refusal(`the entry point ${from} is missing (--partial builds the others)`);
@@ -32,8 +42,14 @@ function isPresent({ from }) {
   return false;
 }
 
-/** @param {{ from: string, to: string, executable?: boolean }} entry */
-function buildOptions({ from, to, executable }) {
+/** What the debug adapter's package imports of Node has one stand-in in a browser. */
+const standIn = join(root, 'scripts', 'node-in-a-browser.mjs');
+const nodeInABrowser = Object.fromEntries(
+  ['events', 'fs', 'net', 'path', 'url'].map(name => [name, standIn]),
+);
+
+/** @param {Entry} entry */
+function buildOptions({ from, to, executable, isWeb }) {
   const banner = executable ? { js: '#!/usr/bin/env node' } : {};
   /** @type {import('esbuild').BuildOptions} */
   const options = {
@@ -46,7 +62,10 @@ function buildOptions({ from, to, executable }) {
     format: 'cjs',
     external: ['vscode'],
     // The packages' ES modules bundle well; their UMD variants hide their imports from esbuild.
-    mainFields: ['module', 'main'],
+    mainFields: isWeb ? ['browser', 'module', 'main'] : ['module', 'main'],
+    ...(isWeb ? { platform: 'browser', alias: nodeInABrowser, minify: true } : {}),
+    // The editor loads its extension as a module; a worker of a page is a plain script.
+    ...(isWeb && !to.endsWith('/extension.js') ? { format: 'iife' } : {}),
     sourcemap: isWatching ? 'linked' : false,
     logLevel: 'warning',
     banner,

@@ -5,15 +5,16 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { formatSpan } from '../base/span';
+import { readSources } from '../debug/find-models';
 import { compileModels } from '../language/compile';
 import type { SourceFile } from '../language/module';
-import { readSources, readText } from './models';
+import { disk } from './models';
 
 /** Folder of the drivers; every other folder is a kernel. */
 const driversFolder = 'drivers';
 
 async function read(folder: string, name: string): Promise<SourceFile[]> {
-  const files = await readSources(join(folder, name), readText, 4);
+  const files = await readSources(disk, join(folder, name), 4);
   return files.map(({ path, text }) => ({ path: relative(folder, path).split(sep).join('/'), text }));
 }
 

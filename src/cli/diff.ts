@@ -1,10 +1,12 @@
 /** `shootdown diff`: what one kernel changes of another, as a patch reads. */
+
 import { join } from 'node:path';
 import { unifiedHunks } from '../base/unified';
+import { findModels } from '../debug/find-models';
 import { compileModels, type ModelSet } from '../language/compile';
 import { type DeclarationDifference, kernelDifferences } from '../language/differences';
 import { nearestName } from '../language/names';
-import { loadShippedModels, readModels } from './models';
+import { disk, loadShippedModels } from './models';
 import { exitCodes, Refusal, type Terminal } from './terminal';
 
 /** Options of `diff`. */
@@ -37,7 +39,7 @@ export async function allModels(folders: readonly string[], { home }: Terminal):
     );
   });
   if (folders.length === 0) return base;
-  const own = await readModels(join(home, 'dist', 'none.mmu'), folders);
+  const own = await findModels(disk, join(home, 'dist', 'none.mmu'), folders);
   return compileModels(own, base).models;
 }
 

@@ -43,11 +43,20 @@ export class Sources {
 }
 
 function isAbsolute(path: string): boolean {
-  return /^([a-zA-Z]:)?[\\/]/.test(path);
+  return /^([a-zA-Z]:)?[\\/]|^[a-zA-Z][\w+.-]+:\/\//.test(path);
 }
 
-/** Drive letters come in either case, and separators too. */
+/** Drive letters come in either case, and separators too; in a URI what may be encoded need not be. */
 function comparable(path: string): string {
+  if (path.includes('://')) return decoded(path);
   const slashes = path.replace(/\\/g, '/');
   return slashes.replace(/^[a-zA-Z]:/, drive => drive.toLowerCase());
+}
+
+function decoded(uri: string): string {
+  try {
+    return decodeURIComponent(uri);
+  } catch {
+    return uri;
+  }
 }

@@ -245,17 +245,17 @@ class Server {
   private knownPath(path: string): string {
     const root = this.host?.modelsRoot ?? '';
     if (root === '' || !path.startsWith(root)) return path;
-    return path
-      .slice(root.length)
-      .replace(/^[/\\]+/, '')
-      .replaceAll('\\', '/');
+    const below = path.slice(root.length);
+    const plain = root.includes('://') ? decodeURIComponent(below) : below;
+    return plain.replace(/^[/\\]+/, '').replaceAll('\\', '/');
   }
 
   private uriOf(path: string): string {
     const root = this.host?.modelsRoot ?? '';
     if (path.includes('://')) return path;
     const isAbsolute = path.startsWith('/') || /^[A-Za-z]:|^\\\\/.test(path);
-    return isAbsolute ? URI.file(path).toString() : URI.file(`${root}/${path}`).toString();
+    if (isAbsolute) return URI.file(path).toString();
+    return root.includes('://') ? `${root}/${path}` : URI.file(`${root}/${path}`).toString();
   }
 
   private locationOf(span: Span): Location {

@@ -45,7 +45,7 @@ export function threadName(vm: Vm, thread: number): string {
 
 /** `linux-3.18/mm/memory.mmu:77`; of the user's own files only the last part. */
 export function placeText({ file, line }: Pick<Span, 'file' | 'line'>): string {
-  const isAbsolute = /^([a-zA-Z]:)?[\\/]/.test(file);
+  const isAbsolute = /^([a-zA-Z]:)?[\\/]|^[a-zA-Z][\w+.-]+:\/\//.test(file);
   return `${isAbsolute ? file.replace(/^.*[\\/]/, '') : file}:${line}`;
 }
 

@@ -1,22 +1,23 @@
 /** Break on Callback: a function breakpoint by choosing, as the name of a callback need not be known. */
 import * as vscode from 'vscode';
-import { loadShippedModels } from '../cli/models';
 import { readLaunchFiles } from '../debug/host';
 import type { Program } from '../language/program';
 import { loadRun, problemText } from '../session/load';
 import type { TreeNode } from '../view/tree';
 import { Refusal, registerCommand } from './commands';
-import { editedFiles } from './debug-adapter';
 import { activeScenarioFile, scenarioInEditor } from './debug-configuration';
+import { editedFiles } from './editor-files';
+import { pathOf } from './paths';
+import type { Platform } from './platform';
 import { debugType } from './sessions';
 
 /** What a row of the Notifier Callbacks view passes; the palette and the view's title pass nothing of it. */
 type CallbackRow = { readonly node: Pick<TreeNode, 'breakpoint'> };
 
 /** Registers the command. */
-export function registerBreakOnCallback(extensionUri: vscode.Uri): vscode.Disposable {
+export function registerBreakOnCallback(extensionUri: vscode.Uri, platform: Platform): vscode.Disposable {
   return registerCommand('shootdown.breakOnCallback', async (row: unknown) => {
-    const name = isCallbackRow(row) ? row.node.breakpoint : await choose(extensionUri);
+    const name = isCallbackRow(row) ? row.node.breakpoint : await choose(extensionUri, platform);
     if (name) breakOn(name);
   });
 }
@@ -35,8 +36,8 @@ function breakOn(name: string): void {
   vscode.window.setStatusBarMessage(`$(debug-breakpoint-function) Breaks on ${name}`, 5000);
 }
 
-async function choose(extensionUri: vscode.Uri): Promise<string | undefined> {
-  const items = compile(extensionUri).then(callbackItems);
+async function choose(extensionUri: vscode.Uri, platform: Platform): Promise<string | undefined> {
+  const items = compile(extensionUri, platform).then(callbackItems);
   const item = await vscode.window.showQuickPick(items, {
     title: 'Break on Callback',
     placeHolder: 'A callback of any driver, or of one',
@@ -64,12 +65,12 @@ function separator(label: string): vscode.QuickPickItem {
 }
 
 /** The scenario that is being debugged, or the one at the cursor, as the next launch would run it. */
-async function compile(extensionUri: vscode.Uri): Promise<Program> {
+async function compile(extensionUri: vscode.Uri, platform: Platform): Promise<Program> {
   const { program, folder, scenario, kernel } = target();
   const files = await readLaunchFiles(editedFiles(folder), {
     program,
-    models: await loadShippedModels(extensionUri.fsPath),
-    modelsRoot: vscode.Uri.joinPath(extensionUri, 'models').fsPath,
+    models: await platform.models(),
+    modelsRoot: pathOf(vscode.Uri.joinPath(extensionUri, 'models')),
   });
   const loaded = loadRun(files, { scenario, kernel });
   if ('program' in loaded) return loaded.program;
@@ -94,5 +95,5 @@ function target(): Target {
   if (!editor) throw new Refusal('Open a scenario file (.mmu) first');
   const { uri } = editor.document;
   const folder = vscode.workspace.getWorkspaceFolder(uri);
-  return { program: uri.fsPath, folder, scenario: scenarioInEditor(editor), kernel: undefined };
+  return { program: pathOf(uri), folder, scenario: scenarioInEditor(editor), kernel: undefined };
 }

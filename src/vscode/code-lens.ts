@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { ScenarioTarget } from './exploration';
 import type { Explorer } from './explorer';
 import { outlineScenarios } from './outline';
+import { pathOf } from './paths';
 
 /** Offers what can be done with each scenario of a file where it stands. */
 export function registerCodeLens(explorer: Explorer): vscode.Disposable {
@@ -18,7 +19,7 @@ export function registerCodeLens(explorer: Explorer): vscode.Disposable {
 function provideCodeLenses(document: vscode.TextDocument, explorer: Explorer): vscode.CodeLens[] {
   return outlineScenarios(document.getText()).flatMap(({ name, line, isViolated }) => {
     const range = new vscode.Range(line, 0, line, 0);
-    const target: ScenarioTarget = { program: document.uri.fsPath, scenario: name };
+    const target: ScenarioTarget = { program: pathOf(document.uri), scenario: name };
     const lens = (title: string, command: string) =>
       new vscode.CodeLens(range, { title, command, arguments: [target] });
     const explored = explorer.result(target);

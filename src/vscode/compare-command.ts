@@ -10,6 +10,7 @@ import { launchConfiguration } from './debug-configuration';
 import { keyOf, type ScenarioTarget } from './exploration';
 import { type ExploreParts, targetsOf, withProgress } from './explore-commands';
 import { type CheckedComparison, isUnchanged } from './explorer';
+import { uriOf } from './paths';
 
 /** A panel, and what is in it. */
 interface Comparing {
@@ -144,6 +145,6 @@ async function debugCell(
     await debugTrace(configuration, { name, trace, storage });
     return;
   }
-  const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(program));
+  const folder = vscode.workspace.getWorkspaceFolder(uriOf(program));
   await vscode.debug.startDebugging(folder, { ...configuration, stopOnEntry: row.isViolated === false });
 }

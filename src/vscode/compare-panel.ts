@@ -1,5 +1,4 @@
 /** The table of a comparison, in a tab. It draws what it is told; a click says which cell is meant. */
-import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 import { type SheetRow, sheetHeadings } from '../compare/sheet';
 
@@ -91,7 +90,7 @@ export class ComparePanel implements vscode.Disposable {
 /** The page: a strict policy, and nothing in it but what `media/` has. */
 function pageOf(webview: vscode.Webview, media: vscode.Uri, title: string): string {
   const uri = (name: string) => webview.asWebviewUri(vscode.Uri.joinPath(media, name)).toString();
-  const nonce = randomBytes(16).toString('base64url');
+  const nonce = crypto.randomUUID();
   const policy = `default-src 'none'; style-src ${webview.cspSource}; script-src 'nonce-${nonce}'`;
   return `<!DOCTYPE html>
 <html lang="en">

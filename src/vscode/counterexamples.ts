@@ -1,9 +1,9 @@
 /** Counterexamples in the debugger, and in a file beside the scenario. */
-import { createHash } from 'node:crypto';
 import * as vscode from 'vscode';
 import { Refusal } from './commands';
 import { launchConfiguration } from './debug-configuration';
 import { type Explored, traceName } from './exploration';
+import { pathOf, shownPath, uriOf } from './paths';
 import { debugType } from './sessions';
 
 /**
@@ -27,12 +27,17 @@ export async function debugTrace(
   options: vscode.DebugSessionOptions = {},
 ): Promise<boolean> {
   const program = String(launch.program);
-  const file = createHash('sha256').update(program).digest('hex').slice(0, 16);
-  const uri = vscode.Uri.joinPath(storage, file, traceName(name));
+  const uri = vscode.Uri.joinPath(storage, await digestOf(program), traceName(name));
   await vscode.workspace.fs.writeFile(uri, new TextEncoder().encode(trace));
-  const configuration = { ...launch, schedule: 'replay', trace: uri.fsPath };
-  const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(program));
+  const configuration = { ...launch, schedule: 'replay', trace: pathOf(uri) };
+  const folder = vscode.workspace.getWorkspaceFolder(uriOf(program));
   return vscode.debug.startDebugging(folder, configuration, options);
+}
+
+/** Tells the files of different scenarios apart. */
+async function digestOf(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
+  return [...new Uint8Array(digest).slice(0, 8)].map(byte => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** Debugs a counterexample and waits until its session has ended. */
@@ -70,14 +75,14 @@ export async function debugToEnd(
 /** Writes the counterexample to SCENARIO.trace beside the scenario; where it cannot, asks for a place. */
 export async function saveCounterexample(explored: Explored): Promise<void> {
   const text = new TextEncoder().encode(traceOf(explored));
-  const beside = vscode.Uri.joinPath(vscode.Uri.file(explored.program), '..', traceName(explored.scenario));
+  const beside = vscode.Uri.joinPath(uriOf(explored.program), '..', traceName(explored.scenario));
   if (!(await mayWrite(beside, text))) return;
   const saved = await vscode.workspace.fs.writeFile(beside, text).then(
     () => beside,
     () => saveElsewhere(beside, text),
   );
   if (!saved) return;
-  const message = `The counterexample is saved in ${saved.fsPath}; "trace" in launch.json replays it`;
+  const message = `The counterexample is saved in ${shownPath(saved)}; "trace" in launch.json replays it`;
   if ((await vscode.window.showInformationMessage(message, 'Open')) === 'Open')
     await vscode.window.showTextDocument(saved);
 }
@@ -88,14 +93,14 @@ async function mayWrite(uri: vscode.Uri, text: Uint8Array): Promise<boolean> {
     bytes => bytes,
     () => undefined,
   );
-  if (!there || Buffer.compare(there, text) === 0) return true;
-  const warning = `${uri.fsPath} exists already, with another schedule`;
+  if (!there || new TextDecoder().decode(there) === new TextDecoder().decode(text)) return true;
+  const warning = `${shownPath(uri)} exists already, with another schedule`;
   return (await vscode.window.showWarningMessage(warning, { modal: true }, 'Replace')) === 'Replace';
 }
 
 /** The folder may be one that cannot be written to, as that of the shipped scenarios. */
 async function saveElsewhere(beside: vscode.Uri, text: Uint8Array): Promise<vscode.Uri | undefined> {
-  const title = `${beside.fsPath} cannot be written: save the counterexample elsewhere`;
+  const title = `${shownPath(beside)} cannot be written: save the counterexample elsewhere`;
   const uri = await vscode.window.showSaveDialog({ title, filters: { Schedule: ['trace'] } });
   if (uri) await vscode.workspace.fs.writeFile(uri, text);
   return uri;

@@ -1,8 +1,8 @@
 /** What F5 means: the scenario in the editor needs no launch.json; of several, the one at the cursor. */
-import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { withoutScenario } from './no-scenario';
 import { outlineScenarios, scenarioAt } from './outline';
+import { nameOf, pathOf, uriOf } from './paths';
 import { debugType } from './sessions';
 
 /** Completes launch configurations, and offers those of the editor in the list of dynamic ones. */
@@ -26,7 +26,7 @@ export function launchConfiguration(
   program: string,
   scenario: string | undefined,
 ): vscode.DebugConfiguration {
-  const name = scenario ?? basename(program);
+  const name = scenario ?? nameOf(program);
   return { type: debugType, request: 'launch', name, program, ...(scenario ? { scenario } : {}) };
 }
 
@@ -52,7 +52,7 @@ function fromEditor(configuration: vscode.DebugConfiguration): vscode.DebugConfi
     return undefined;
   }
   const { type, name, ...rest } = configuration;
-  const program = editor.document.uri.fsPath;
+  const program = pathOf(editor.document.uri);
   return { ...launchConfiguration(program, undefined), ...rest, ...(type && name ? { name } : {}) };
 }
 
@@ -61,7 +61,7 @@ async function withScenario(
   configuration: vscode.DebugConfiguration,
 ): Promise<vscode.DebugConfiguration | undefined> {
   if (configuration.scenario) return configuration;
-  const uri = vscode.Uri.file(String(configuration.program));
+  const uri = uriOf(String(configuration.program));
   const document = await vscode.workspace.openTextDocument(uri).then(
     found => found,
     () => undefined,
@@ -72,7 +72,7 @@ async function withScenario(
   const scenario = scenarioAt(scenarios, line)?.name;
   if (!scenario) return document && scenarios.length === 0 ? withoutScenario(document) : configuration;
   // A session started without launch.json is named after what runs, once that is known.
-  const isUnnamed = configuration.name === basename(String(configuration.program));
+  const isUnnamed = configuration.name === nameOf(String(configuration.program));
   return { ...configuration, scenario, ...(isUnnamed ? { name: scenario } : {}) };
 }
 
@@ -80,6 +80,6 @@ function offerScenarios(): vscode.DebugConfiguration[] {
   const document = activeScenarioFile()?.document;
   if (!document) return [];
   return outlineScenarios(document.getText()).map(({ name }) =>
-    launchConfiguration(document.uri.fsPath, name),
+    launchConfiguration(pathOf(document.uri), name),
   );
 }

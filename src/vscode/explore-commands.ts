@@ -9,6 +9,7 @@ import type { ExploreReports } from './explore-reports';
 import type { CheckedExploration, Explorer } from './explorer';
 import { withoutScenario } from './no-scenario';
 import { outlineScenarios } from './outline';
+import { isFile, pathOf } from './paths';
 import { showSpan } from './places';
 import { tellTest } from './scenario-test-runs';
 import type { ScenarioTests } from './scenario-tests';
@@ -102,8 +103,8 @@ async function choose(targets: ScenarioTarget[], { title, isSingle }: Choice): P
 
 /** Drivers and models are looked up from where the scenario is, so it must be somewhere. */
 function programOf(uri: vscode.Uri): string {
-  if (uri.scheme !== 'file') throw new Refusal('Save the scenario first: its models are looked up beside it');
-  return uri.fsPath;
+  if (!isFile(uri)) throw new Refusal('Save the scenario first: its models are looked up beside it');
+  return pathOf(uri);
 }
 
 /** The result for a scenario; one of a text that has changed since would lead astray. */

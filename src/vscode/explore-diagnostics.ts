@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { type Explored, grouped, verdictText } from './exploration';
 import type { Explorer } from './explorer';
+import { uriOf } from './paths';
 import { locationOf, rangeOf } from './places';
 
 /** Shows every result that is right for the texts as they are; one goes when a text is changed. */
@@ -10,8 +11,7 @@ export function registerExploreDiagnostics(explorer: Explorer): vscode.Disposabl
   const changed = explorer.onDidChange(() => {
     const byProgram = grouped(explorer.all(), ({ program }) => program);
     collection.clear();
-    for (const [program, results] of byProgram)
-      collection.set(vscode.Uri.file(program), results.map(diagnosticOf));
+    for (const [program, results] of byProgram) collection.set(uriOf(program), results.map(diagnosticOf));
   });
   return vscode.Disposable.from(collection, changed);
 }

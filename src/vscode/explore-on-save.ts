@@ -1,6 +1,7 @@
 /** Continuous runs of the Test Explorer: what is made from a file that was saved is explored again. */
 import * as vscode from 'vscode';
 import { keyOf } from './exploration';
+import { pathOf } from './paths';
 import type { TestRunParts } from './scenario-test-runs';
 
 /**
@@ -26,7 +27,7 @@ export function exploreOnSave(
       if (!target || explorer.isBusy(target)) return false;
       // One that was explored as it is now needs no other look.
       if (explorer.result(target)) return false;
-      return target.program === uri.fsPath || (files.get(keyOf(target))?.has(uri.fsPath) ?? true);
+      return target.program === pathOf(uri) || (files.get(keyOf(target))?.has(pathOf(uri)) ?? true);
     });
     // A request for everything stays one, as the tests of a new file belong to it.
     const kept = include ?? undefined;

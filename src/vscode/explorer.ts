@@ -3,14 +3,15 @@
  * of them, as long as the texts that were searched are those of the editor.
  */
 import * as vscode from 'vscode';
-import { nodeWorker } from '../cli/node-worker';
 import { readLaunchFiles } from '../debug/host';
 import type { LaunchFiles } from '../session/load';
 import type { Comparison, RowNews } from './compare-scenario';
-import { editedFiles, readAsEdited } from './debug-adapter';
+import { editedFiles, readAsEdited } from './editor-files';
 import { type Exploration, type Explored, keyOf, type ScenarioTarget, textsOf } from './exploration';
 import type { ExploreLimits } from './explore-scenario';
-import { ExploreThread, type ThreadAnswer, type ThreadMessage } from './explore-thread';
+import { ExploreThread } from './explore-thread';
+import { isFile, pathOf, uriOf } from './paths';
+import type { Platform } from './platform';
 
 /** How an exploration is followed and ended. */
 export interface ExploreRequest {
@@ -52,11 +53,9 @@ export class Explorer implements vscode.Disposable {
   /** Results that went, because a text they are about has changed. */
   readonly onDidDrop = this.#dropped.event;
 
-  constructor(extensionUri: vscode.Uri) {
-    const path = (...parts: string[]) => vscode.Uri.joinPath(extensionUri, ...parts).fsPath;
-    this.#modelsRoot = path('models');
-    const worker = path('dist', 'editor-worker.js');
-    this.#thread = new ExploreThread(() => nodeWorker<ThreadMessage, ThreadAnswer>(worker));
+  constructor(extensionUri: vscode.Uri, platform: Platform) {
+    this.#modelsRoot = pathOf(vscode.Uri.joinPath(extensionUri, 'models'));
+    this.#thread = new ExploreThread(() => platform.explorePort());
     const watcher = vscode.workspace.createFileSystemWatcher('**/*.mmu');
     this.#disposables = [
       this.#changed,
@@ -166,7 +165,7 @@ export class Explorer implements vscode.Disposable {
       const problems = [{ code: 'unreadable', span: null, message: read.message }];
       return { kind: 'problems', problems, isCurrent: true };
     }
-    const limits = limitsFor(vscode.Uri.file(program));
+    const limits = limitsFor(uriOf(program));
     const found = await this.#thread.run({ files: read, scenario, limits, isWhole }, { signal, tell });
     if (found.kind !== 'explored') return { ...found, isCurrent: true };
     // From now on changes are heard of, so none between this look and the next is missed.
@@ -186,7 +185,7 @@ export class Explorer implements vscode.Disposable {
       const problems = [{ code: 'unreadable', span: null, message: read.message }];
       return { kind: 'problems', problems, texts: new Map() };
     }
-    const limits = limitsFor(vscode.Uri.file(program));
+    const limits = limitsFor(uriOf(program));
     const seconds = Math.min(limits.seconds, CELL_SECONDS);
     const task = { files: read, scenario, limits: { ...limits, seconds } };
     return { ...(await this.#thread.compare(task, { signal, tell, show })), texts: textsOf(read) };
@@ -194,11 +193,11 @@ export class Explorer implements vscode.Disposable {
 
   /** A text may have changed: saving it does not, and neither does taking a change back at once. */
   async #check(uri: vscode.Uri): Promise<void> {
-    if (uri.scheme !== 'file') return;
-    const using = this.all().filter(({ texts }) => texts.has(uri.fsPath));
+    if (!isFile(uri)) return;
+    const using = this.all().filter(({ texts }) => texts.has(pathOf(uri)));
     if (using.length === 0) return;
-    const now = await readAsEdited(uri.fsPath).catch(() => undefined);
-    this.#drop(using.filter(({ texts }) => texts.get(uri.fsPath) !== now));
+    const now = await readAsEdited(pathOf(uri)).catch(() => undefined);
+    this.#drop(using.filter(({ texts }) => texts.get(pathOf(uri)) !== now));
   }
 
   #checkAll(): void {
@@ -227,7 +226,7 @@ async function readFiles(
   program: string,
   modelsRoot: string,
 ): Promise<Omit<LaunchFiles, 'models'> | { readonly message: string }> {
-  const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(program));
+  const folder = vscode.workspace.getWorkspaceFolder(uriOf(program));
   // The worker has the shipped models.
   const models = { kernels: {}, drivers: {} };
   try {

@@ -6,12 +6,17 @@ import { registerExploreCommands } from './explore-commands';
 import { registerExploreDiagnostics } from './explore-diagnostics';
 import { ExploreReports } from './explore-reports';
 import { Explorer } from './explorer';
+import type { Platform } from './platform';
 import { registerTestRuns } from './scenario-test-runs';
 import { ScenarioTests } from './scenario-tests';
 
 /** Registers it all; `storage` is a folder of ours. */
-export function registerExploring(extensionUri: vscode.Uri, storage: vscode.Uri): vscode.Disposable {
-  const explorer = new Explorer(extensionUri);
+export function registerExploring(
+  extensionUri: vscode.Uri,
+  storage: vscode.Uri,
+  platform: Platform,
+): vscode.Disposable {
+  const explorer = new Explorer(extensionUri, platform);
   const reports = new ExploreReports();
   const tests = new ScenarioTests();
   const parts = { explorer, reports, tests, storage };

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { Refusal, registerCommand } from './commands';
 import { activeScenarioFile, launchConfiguration, scenarioInEditor } from './debug-configuration';
 import { withoutScenario } from './no-scenario';
+import { pathOf, uriOf } from './paths';
 
 /** What a CodeLens passes; the palette passes nothing, the editor's title bar a Uri. */
 type Target = { readonly program: string; readonly scenario: string };
@@ -19,7 +20,7 @@ async function launch(target: unknown, options: vscode.DebugSessionOptions): Pro
   const chosen = isTarget(target) ? target : targetInEditor();
   if (!chosen) return;
   const { program, scenario } = chosen;
-  const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(program));
+  const folder = vscode.workspace.getWorkspaceFolder(uriOf(program));
   await vscode.debug.startDebugging(folder, launchConfiguration(program, scenario), options);
 }
 
@@ -31,7 +32,7 @@ function targetInEditor(): Target | undefined {
   const editor = activeScenarioFile();
   if (!editor) throw new Refusal('Open a scenario file (.mmu) first');
   const scenario = scenarioInEditor(editor);
-  if (scenario) return { program: editor.document.uri.fsPath, scenario };
+  if (scenario) return { program: pathOf(editor.document.uri), scenario };
   withoutScenario(editor.document);
   return undefined;
 }

@@ -1,5 +1,6 @@
 /** A launch that fails on a mistake in the files: what is wrong, and a way there. */
 import * as vscode from 'vscode';
+import { uriOf } from './paths';
 
 /** The part of an answer that says why. */
 export interface LaunchAnswer {
@@ -22,5 +23,5 @@ export async function showLaunchProblem({ body }: LaunchAnswer): Promise<void> {
   if (!choice || !file) return;
   const at = new vscode.Position(Math.max(Number(line) - 1, 0), Math.max(Number(column) - 1, 0));
   const options = { selection: new vscode.Range(at, at) };
-  await vscode.window.showTextDocument(vscode.Uri.file(file), options);
+  await vscode.window.showTextDocument(uriOf(file), options);
 }

@@ -1,6 +1,7 @@
 /** Shootdown: New Scenario makes a small scenario file that runs. */
 import * as vscode from 'vscode';
 import { Refusal, registerCommand } from './commands';
+import { shownPath } from './paths';
 import { scenarioName, scenarioTemplate } from './template';
 
 /** Registers the command. */
@@ -29,7 +30,7 @@ async function askForFile(): Promise<vscode.Uri | undefined> {
   });
   if (!answer) return undefined;
   const uri = vscode.Uri.joinPath(folder, answer.endsWith('.mmu') ? answer : `${answer}.mmu`);
-  if (await exists(uri)) throw new Refusal(`${uri.fsPath} exists already`);
+  if (await exists(uri)) throw new Refusal(`${shownPath(uri)} exists already`);
   return uri;
 }
 

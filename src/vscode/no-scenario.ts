@@ -1,7 +1,7 @@
 /** F5 in a file without a scenario, as of a driver: what can be debugged instead. */
-import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { outlineScenarios } from './outline';
+import { nameOf, pathOf } from './paths';
 
 /** Files of a workspace that are looked into; more would keep the user waiting. */
 const FILES_MAX = 500;
@@ -13,7 +13,7 @@ interface ScenarioItem extends vscode.QuickPickItem {
 
 /** Says what to do, and offers the scenarios that bind the driver of the file. It is no launch. */
 export function withoutScenario(document: vscode.TextDocument): undefined {
-  const name = basename(document.fileName);
+  const name = nameOf(document.fileName);
   const [, driver] = /^\s*driver\s+([\w.+-]+)/m.exec(document.getText()) ?? [];
   if (driver) void offerScenarios(name, driver);
   else vscode.window.showWarningMessage(`${name} holds no scenario; press F5 in a file that does`);
@@ -43,7 +43,7 @@ async function scenariosWith(driver: string): Promise<ScenarioItem[]> {
     const lines = text.split('\n');
     return outlineScenarios(text)
       .filter(({ line, endLine }) => binds(lines.slice(line, endLine + 1).join('\n'), driver))
-      .map(({ name, line }) => ({ label: name, description: basename(uri.fsPath), uri, line }));
+      .map(({ name, line }) => ({ label: name, description: nameOf(pathOf(uri)), uri, line }));
   });
   return (await Promise.all(found)).flat().sort((a, b) => (a.label < b.label ? -1 : 1));
 }

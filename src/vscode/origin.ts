@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import type { TreeNode } from '../view/tree';
 import { registerCommand } from './commands';
+import { uriOf } from './paths';
 import type { Sessions } from './sessions';
 
 type Origin = NonNullable<TreeNode['origin']>;
@@ -31,7 +32,7 @@ export function registerOrigin(sessions: Sessions): vscode.Disposable {
 }
 
 async function reveal(origin: Origin): Promise<vscode.TextEditor> {
-  const document = await vscode.workspace.openTextDocument(vscode.Uri.file(origin.path));
+  const document = await vscode.workspace.openTextDocument(uriOf(origin.path));
   const position = new vscode.Position(lineIn(document, origin), 0);
   return vscode.window.showTextDocument(document, {
     // The arrow keys go on moving through the tree.

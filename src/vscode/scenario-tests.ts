@@ -1,9 +1,9 @@
 /** The scenarios of the Test Explorer: each that says what it expects is a test, below its file. */
-import { basename, dirname } from 'node:path';
 import * as vscode from 'vscode';
-import { readText } from '../cli/models';
 import { type Outlined, outlineOf } from '../language/analysis';
+import { readText } from './editor-files';
 import { keyOf, type ScenarioTarget } from './exploration';
+import { isFile, nameOf, pathOf, uriOf } from './paths';
 import { rangeOf } from './places';
 
 /** Files of a workspace that are looked into, and how long typing is waited out before a file is. */
@@ -54,7 +54,7 @@ export class ScenarioTests implements vscode.Disposable {
 
   /** The test of a scenario, if it is one. */
   item(target: ScenarioTarget): vscode.TestItem | undefined {
-    const uri = vscode.Uri.file(target.program).toString();
+    const uri = uriOf(target.program).toString();
     return this.controller.items.get(uri)?.children.get(keyOf(target));
   }
 
@@ -104,7 +104,7 @@ export class ScenarioTests implements vscode.Disposable {
 
   async #read(uri: vscode.Uri): Promise<void> {
     const text = await textOf(uri);
-    const scenarios = text === undefined ? [] : scenariosOf(uri.fsPath, text);
+    const scenarios = text === undefined ? [] : scenariosOf(pathOf(uri), text);
     const { items } = this.controller;
     if (scenarios.length === 0) {
       items.delete(uri.toString());
@@ -112,9 +112,9 @@ export class ScenarioTests implements vscode.Disposable {
     }
     let file = items.get(uri.toString());
     if (!file) {
-      file = this.controller.createTestItem(uri.toString(), basename(uri.fsPath), uri);
-      const folder = dirname(vscode.workspace.asRelativePath(uri));
-      if (folder !== '.') file.description = folder;
+      file = this.controller.createTestItem(uri.toString(), nameOf(pathOf(uri)), uri);
+      const [folder = ''] = vscode.workspace.asRelativePath(uri).match(/^.*(?=\/)/) ?? [];
+      if (folder !== '') file.description = folder;
       items.add(file);
     }
     file.children.replace(scenarios.map(scenario => this.#test(uri, scenario)));
@@ -122,7 +122,7 @@ export class ScenarioTests implements vscode.Disposable {
 
   /** The test that is there already keeps its result. */
   #test(uri: vscode.Uri, { name, span, expect }: Scenario): vscode.TestItem {
-    const target = { program: uri.fsPath, scenario: name };
+    const target = { program: pathOf(uri), scenario: name };
     const test = this.item(target) ?? this.controller.createTestItem(keyOf(target), name, uri);
     this.#targets.set(test, target);
     this.#expects.set(test, expect);
@@ -148,8 +148,8 @@ export function scenariosOf(path: string, text: string): Scenario[] {
   return [...new Map(scenarios.reverse().map(each => [each.name, each])).values()].reverse();
 }
 
-function isScenarioFile({ scheme, path }: vscode.Uri): boolean {
-  return scheme === 'file' && path.endsWith('.mmu');
+function isScenarioFile(uri: vscode.Uri): boolean {
+  return isFile(uri) && uri.path.endsWith('.mmu');
 }
 
 /** The text in the editor, else that of the file if it is part of the workspace. */
@@ -157,5 +157,5 @@ async function textOf(uri: vscode.Uri): Promise<string | undefined> {
   const open = vscode.workspace.textDocuments.find(document => document.uri.toString() === uri.toString());
   if (open) return open.getText();
   if (!vscode.workspace.getWorkspaceFolder(uri)) return undefined;
-  return readText(uri.fsPath).catch(() => undefined);
+  return readText(uri).catch(() => undefined);
 }

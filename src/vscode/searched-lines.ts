@@ -1,6 +1,7 @@
 /** Coverage of the code under study: which statements some interleaving made, and which none did. */
 import * as vscode from 'vscode';
 import { type Explored, grouped, type SearchedStatement } from './exploration';
+import { uriOf } from './paths';
 import { rangeOf } from './places';
 
 /** Coverage of test runs, with the details for as long as a run is shown. */
@@ -13,7 +14,7 @@ export class SearchedLines {
       const details = statements.map(
         ({ span, isReached }) => new vscode.StatementCoverage(isReached, rangeOf(span)),
       );
-      const file = vscode.FileCoverage.fromDetails(vscode.Uri.file(path), details);
+      const file = vscode.FileCoverage.fromDetails(uriOf(path), details);
       this.#details.set(file, details);
       run.addCoverage(file);
     }

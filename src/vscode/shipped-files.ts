@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { Refusal, registerCommand } from './commands';
 import { exists } from './new-scenario';
+import { shownPath } from './paths';
 
 /** A kernel or driver to choose, and where its copy goes. */
 interface ModelItem extends vscode.QuickPickItem {
@@ -60,7 +61,7 @@ async function copyModel(models: vscode.Uri): Promise<void> {
   });
   if (!item) return;
   const target = vscode.Uri.joinPath(workspace, 'models', ...item.target);
-  if (await exists(target)) throw new Refusal(`${target.fsPath} exists already`);
+  if (await exists(target)) throw new Refusal(`${shownPath(target)} exists already`);
   await vscode.workspace.fs.copy(item.source, target);
   if (!item.open) await copyImports(item.source, target);
   const uri = item.open ? vscode.Uri.joinPath(target, item.open) : target;

@@ -1,7 +1,7 @@
 /** The three trees in the Run and Debug side bar. They keep nothing: each refresh asks the sessions. */
-import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { TreeNode, TreeRequest, TreeResponse } from '../view/tree';
+import { nameOf } from './paths';
 import type { Sessions } from './sessions';
 import { treeItem } from './tree-item';
 
@@ -63,7 +63,7 @@ function scenarioItem({ session, key }: Row & { kind: 'scenario' }): vscode.Tree
   const { scenario, program } = session.configuration;
   const item = new vscode.TreeItem(scenario ?? session.name, vscode.TreeItemCollapsibleState.Expanded);
   item.id = key;
-  item.description = basename(String(program));
+  item.description = nameOf(String(program));
   item.tooltip = String(program);
   item.iconPath = new vscode.ThemeIcon('debug-alt');
   return item;

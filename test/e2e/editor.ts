@@ -35,13 +35,15 @@ type Wish = {
   isTrusted?: boolean;
   /** Only these scenarios, so that a list of them is all in sight. */
   only?: readonly string[];
+  /** Of the user, besides the usual ones. */
+  settings?: object;
 };
 
 /**
  * Starts the editor on a copy of the shipped scenarios, so that no test can change the originals. A folder
  * that is not trusted opens in Restricted Mode, without a question.
  */
-export async function openEditor({ isTrusted = true, only }: Wish = {}): Promise<Editor> {
+export async function openEditor({ isTrusted = true, only, settings }: Wish = {}): Promise<Editor> {
   if (!existsSync(packageFile)) throw new Error(`${packageFile} is missing: run npm run package first`);
   const temporary = mkdtempSync(join(tmpdir(), 'shootdown-e2e-'));
   const folder = join(temporary, 'scenarios');
@@ -57,6 +59,7 @@ export async function openEditor({ isTrusted = true, only }: Wish = {}): Promise
       'files.autoSave': 'off',
       'window.commandCenter': false,
       'security.workspace.trust.startupPrompt': 'never',
+      ...settings,
     });
     await installExtension(profile, packageFile);
     const server = await serve({ profile, folder, trustsAll: isTrusted });

@@ -4,8 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { bareKernel } from '../../bench/mmun';
+import { loadShippedModels } from '../../src/cli/models';
+import { nodeWorker } from '../../src/cli/node-worker';
+import type { ThreadAnswer, ThreadMessage } from '../../src/vscode/explore-thread';
 import { registerExploring } from '../../src/vscode/exploring';
 import { registerOfferCounterexample } from '../../src/vscode/offer-counterexample';
+import type { Platform } from '../../src/vscode/platform';
 import { CancellationTokenSource, desk, TestRunRequest, Uri } from './fake-vscode';
 
 vi.mock('vscode', () => import('./fake-vscode'));
@@ -51,7 +55,15 @@ let exploring: { dispose(): void };
 /** One worker for all, as it takes a moment to start. */
 beforeAll(() => {
   const storage = Uri.file(mkdtempSync(join(tmpdir(), 'shootdown-storage-')));
-  exploring = registerExploring(Uri.file(process.cwd()) as never, storage as never);
+  const platform: Platform = {
+    models: () => loadShippedModels(process.cwd()),
+    debugWorker: null,
+    explorePort: () => nodeWorker<ThreadMessage, ThreadAnswer>('./dist/editor-worker.js'),
+    languageClient: () => {
+      throw new Error('there is no language server here');
+    },
+  };
+  exploring = registerExploring(Uri.file(process.cwd()) as never, storage as never, platform);
   return () => {
     exploring.dispose();
     rmSync(storage.fsPath, { recursive: true });

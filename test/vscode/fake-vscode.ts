@@ -2,7 +2,7 @@
  * As much of the `vscode` module as exploring uses, for tests without an editor: real events, files from
  * disk, and lists of what was shown. A test plays the user through `desk`.
  */
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { URI, UriUtils } from 'langium';
 
@@ -154,6 +154,8 @@ export class FileCoverage {
 export const DiagnosticSeverity = { Error: 0, Warning: 1, Information: 2, Hint: 3 };
 export const ProgressLocation = { Notification: 15 };
 export const TestRunProfileKind = { Run: 1, Debug: 2, Coverage: 3 };
+export const FileType = { File: 1, Directory: 2 };
+export class FileSystemError extends Error {}
 export const ViewColumn = { Active: -1 };
 export const QuickPickItemKind = { Separator: -1 };
 export const DebugConfigurationProviderTriggerKind = { Initial: 1, Dynamic: 2 };
@@ -443,6 +445,11 @@ export const workspace = {
       writeFileSync(fsPath, bytes);
     },
     readFile: async ({ fsPath }: URI) => readFileSync(fsPath),
+    readDirectory: async ({ fsPath }: URI) =>
+      readdirSync(fsPath, { withFileTypes: true }).map(entry => [
+        entry.name,
+        entry.isDirectory() ? FileType.Directory : FileType.File,
+      ]),
     stat: async ({ fsPath }: URI) => statSync(fsPath),
   },
 };
