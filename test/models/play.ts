@@ -59,7 +59,7 @@ export function playOut(text: string, seed = 0): Played {
   const threads = vm.threads.filter(({ kind }) => kind !== 'caches');
   let random = seed;
   let idle = 0;
-  for (let turn = 0; idle < threads.length; turn++) {
+  for (let turn = 0; idle <= threads.length; turn++) {
     if (turn > STEPS_MAX) throw new Error('the scenario does not end');
     random = (random * 1103515245 + 12345) % 2147483648;
     const pick = seed === 0 || idle > 0 ? turn : Math.floor(random / 65536);
