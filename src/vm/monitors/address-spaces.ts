@@ -97,9 +97,10 @@ export function placesOfSlot(vm: Vm, frame: number, slot: number): SlotPlace[] {
   const level = Math.max(1, vm.machine.tableLevel(frame));
   const search: Search = { wanted: frame, bases: [], isOver: false };
   const places: SlotPlace[] = [];
+  const isLinked = vm.machine.frames.references(frame) > 0;
   for (const mm of allMms(vm)) {
     const root = rootOf(vm, mm);
-    if (root < 0) continue;
+    if (root < 0 || (!isLinked && root !== frame)) continue;
     findTable(vm, root, { level: vm.machine.config.levels, base: 0, isAlone: true }, search);
     for (const base of search.bases)
       places.push({ mm, address: canonical(base + slot * entrySpan(level)), level });
