@@ -255,6 +255,12 @@ function memoryStatement(
       return does(`ALLOC((${int(0)}) + 1, j)`, 'rv = j + 1');
     case 'free_page':
       return does(`j = (${int(0)}) - 1`, 'FREE(j)');
+    case 'free_pages':
+      // The pages of a huge page are nothing that an exported model allocates.
+      return does(
+        `j = (${int(0)}) - 1`,
+        `if :: (${int(1)}) == 0 -> FREE(j) :: else -> bad = unexported; assert(bad != unexported); bad = 0 fi`,
+      );
     case 'copy_page_word':
       return does(`j = (${int(0)}) - 1; k = CS(${int(2)}); WRITE(j, k, READ((${int(1)}) - 1, k))`);
     case 'write_word':
