@@ -259,7 +259,8 @@ function memoryStatement(
       // The pages of a huge page are nothing that an exported model allocates.
       return does(
         `j = (${int(0)}) - 1`,
-        `if :: (${int(1)}) == 0 -> FREE(j) :: else -> bad = unexported; assert(bad != unexported); bad = 0 fi`,
+        `if :: (${int(1)}) == 0 -> FREE(j)
+            :: else -> bad = unexported; assert(bad != unexported); bad = 0 fi`,
       );
     case 'copy_page_word':
       return does(`j = (${int(0)}) - 1; k = CS(${int(2)}); WRITE(j, k, READ((${int(1)}) - 1, k))`);

@@ -57,11 +57,14 @@ test('what is not a readable file is refused by name', async () => {
     out: '',
     err: 'test/cli/nowhere.mmu: there is no such file\n',
   });
-  expect(await shootdown('check', folder, 'package.json/x.mmu')).toEqual({
+  expect(await shootdown('run', folder)).toEqual({
     code: 2,
     out: '',
-    err:
-      `${folder}: this is a folder, and a file is expected [file]\n` +
-      'package.json/x.mmu: there is no such file [file]\n',
+    err: `${folder}: this is a folder, and a file is expected\n`,
+  });
+  expect(await shootdown('check', 'package.json/x.mmu')).toEqual({
+    code: 2,
+    out: '',
+    err: 'package.json/x.mmu: there is no such file [file]\n',
   });
 });
