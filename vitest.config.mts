@@ -7,5 +7,7 @@ export default defineConfig({
     exclude: ['test/e2e/**'],
     // Searches take their time on a machine that others use as well.
     testTimeout: 60_000,
+    // One core less than there are would leave one of two.
+    maxWorkers: '100%',
   },
 });

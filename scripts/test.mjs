@@ -33,14 +33,14 @@ const vitest = (name, ...options) => [
 /** @type {Part[]} */
 const parts = [
   { name: 'set-up', budget: 120, command: [node, 'scripts/setup.mjs'] },
-  { name: 'generate and check types', budget: 30, command: [node, 'scripts/check.mjs', '--types'] },
+  { name: 'generate and check types', budget: 60, command: [node, 'scripts/check.mjs', '--types'] },
   { name: 'lint and format', budget: 20, command: [node, 'scripts/check.mjs', '--style'] },
   { name: 'build', budget: 40, command: [node, 'scripts/build.mjs'] },
-  { name: 'unit, scenarios, transcripts', budget: 600, command: vitest('unit'), tests: 'unit' },
+  { name: 'unit, scenarios, transcripts', budget: 1500, command: vitest('unit'), tests: 'unit' },
   { name: 'package', budget: 20, command: [node, 'scripts/package.mjs'] },
   {
     name: 'real editor',
-    budget: 300,
+    budget: 600,
     command: vitest('e2e', '--config', 'test/e2e/vitest.config.mts'),
     tests: 'e2e',
   },
