@@ -14,7 +14,7 @@ test('a schedule with a violation: the report, then the diagram', async () => {
   const { code, out } = await shootdown('run', '--notation', scheduledFile('start-is-too-early', folder));
   expect(code).toBe(0);
   expect(out).toMatch(/^=+\nBUG: shootdown: use-after-free in dma_write at\s+start-is-too-early\.mmu:14\n/);
-  expect(out).toMatch(/\nCause: the invalidation came before the entry was cleared\n/);
+  expect(out).toMatch(/\nCause: the invalidation came before the entry was changed\n/);
   expect(out).toMatch(/\nFreed, by t0 \[P\] cpu0, step \d+:\n free_pages_prepare \(linux-3\.18/);
   expect(out).toMatch(/\n +DMA write A \+ 1 page\n +\*\*\* use-after-free \*\*\*\n$/);
   expect(out.split('\n').filter(line => line.length > 72)).toEqual([]);
